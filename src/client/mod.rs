@@ -1,0 +1,462 @@
+//! The client: joins the layers. One command is a policy that says where and when, a
+//! transport that makes the attempts, and a story that is told at the end.
+
+mod backups;
+mod log;
+mod native;
+mod plan;
+mod status;
+mod story;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+pub use log::{Level, Sink};
+pub use plan::{Plan, Reply, Step};
+pub use status::{Status, outcome_c_name, outcome_from_number, outcome_name};
+pub use story::AttemptResult;
+
+use crate::config::{Configuration, KeyError, Millis, Profile, Repeat, Settings};
+use crate::hosts::Endpoint;
+use crate::policy::{Ecflow, Kind, Outcome, Rules, timetable};
+use crate::sys::{clock, wait};
+use crate::transport::{AddressBook, Attempt, Limits, Stage};
+
+use backups::Backups;
+use log::Log;
+use native::{NativeCommand, Refusal, Wanted, limits};
+use plan::Errand;
+
+/// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
+/// everything.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+/// What the clones of a client and its plans share.
+struct Shared {
+    configuration: Mutex<Arc<Configuration>>,
+    sink: Mutex<Option<Sink>>,
+    cancelled: AtomicBool,
+    backups: Mutex<Backups>,
+    addresses: AddressBook,
+}
+
+impl Shared {
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+}
+
+/// Time, for the loop that drives a command.
+pub trait Clock {
+    /// Now, in milliseconds, rounded down.
+    fn now(&self) -> Millis;
+    /// Now, rounded up, so that a limit that is counted from here is never short.
+    fn start(&self) -> Millis {
+        self.now()
+    }
+    /// Sleeps until a time, or a cancel.
+    fn sleep(&self, until: Millis, cancelled: &AtomicBool);
+}
+
+/// The system's clock, which counts the time that the machine was asleep.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Millis {
+        clock::now()
+    }
+
+    fn start(&self) -> Millis {
+        clock::start()
+    }
+
+    fn sleep(&self, until: Millis, cancelled: &AtomicBool) {
+        wait::until(until, cancelled);
+    }
+}
+
+/// One attempt of a delegated command, as its callback sees it.
+pub struct DelegatedAttempt<'a> {
+    /// The server to contact.
+    pub endpoint: &'a Endpoint,
+    /// 1, 2, ... within this command.
+    pub number: u32,
+    /// How many milliseconds it may take, the command's deadline included.
+    pub limit: Millis,
+    cancelled: &'a AtomicBool,
+    note: Vec<u8>,
+}
+
+/// The notes of one attempt are cut at this length, so that a report stays bounded.
+const LONGEST_NOTE: usize = 1_000;
+
+impl DelegatedAttempt<'_> {
+    /// Whether the command has been cancelled meanwhile.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Adds the caller's words to the report; the first 1,000 bytes of all notes count.
+    pub fn note(&mut self, text: &[u8]) {
+        if !self.note.is_empty() {
+            self.note.extend(b"; ");
+        }
+        self.note.extend(text);
+        self.note.truncate(LONGEST_NOTE);
+    }
+}
+
+/// A key and its value for one command.
+pub type Override = (Vec<u8>, Vec<u8>);
+
+impl Client {
+    /// A client with the settings of the environment, read once, now.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self::new(Configuration::read(|name| {
+            use std::os::unix::ffi::OsStringExt;
+            std::env::var_os(name).map(OsStringExt::into_vec)
+        }))
+    }
+
+    /// A client with these settings.
+    #[must_use]
+    pub fn new(configuration: Configuration) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                configuration: Mutex::new(Arc::new(configuration)),
+                sink: Mutex::new(None),
+                cancelled: AtomicBool::new(false),
+                backups: Mutex::default(),
+                addresses: AddressBook::default(),
+            }),
+        }
+    }
+
+    /// Sets a key for the commands that start from now on; an empty value brings back its
+    /// default.
+    ///
+    /// # Errors
+    /// An unknown key or a value that it does not take; then nothing has changed, and the
+    /// reason is in the log too.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<(), KeyError> {
+        let outcome = {
+            let mut configuration = self.shared.configuration.lock();
+            Arc::make_mut(&mut configuration).set(key, value)
+        };
+        if let Err(why) = &outcome {
+            let log = self.log(&self.configuration());
+            log.line(Level::Warn, format_args!("setting.refused {why}"));
+        }
+        outcome
+    }
+
+    /// The text of a key: what was given, else its default.
+    ///
+    /// # Errors
+    /// An unknown key, or a secret one.
+    pub fn get(&self, key: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.configuration().get(key).map(<[u8]>::to_vec)
+    }
+
+    /// Sends the log of the commands that start from now on to `sink`, or to nobody.
+    pub fn set_log(&self, sink: Option<Sink>) {
+        *self.shared.sink.lock() = sink;
+    }
+
+    /// Ends every command in progress, and later ones at once, until [`Client::resume`].
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Ordering::Release);
+    }
+
+    /// Whether commands are cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.is_cancelled()
+    }
+
+    /// Allows commands again.
+    pub fn resume(&self) {
+        self.shared.cancelled.store(false, Ordering::Release);
+    }
+
+    /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
+    #[must_use]
+    pub fn check(&self) -> String {
+        let configuration = self.configuration();
+        let settings = configuration.settings();
+        let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
+        lines.extend(profile_problem(settings));
+        lines.extend(backups::inspect(settings, settings.port).problems);
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The timetable of a command if every host refused at once, up to `horizon` milliseconds:
+    /// a line for each attempt, `seconds host:port`, and one for the end, `seconds - status`.
+    ///
+    /// # Errors
+    /// The problems of the configuration, one a line.
+    pub fn explain(&self, kind: Kind, horizon: Millis) -> Result<String, String> {
+        let configuration = self.configuration();
+        let settings = configuration.settings();
+        if settings.no_ecf {
+            return Ok(format!("{} - {}\n", seconds(0), Status::Ok.name()));
+        }
+        usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
+        let backups = backups::inspect(settings, settings.port).list;
+        let whole = limits(settings, own_limit(kind)).whole;
+        let rules = Rules::ecflow(settings, kind, Repeat::Yes, whole);
+        let table = timetable(&mut Ecflow::new(rules, 0), backups.len(), horizon);
+        let primary = primary(settings);
+        let mut text = String::new();
+        for (at, host) in table.attempts {
+            let endpoint = match host {
+                0 => &primary,
+                backup => &backups[backup - 1],
+            };
+            text.push_str(&format!("{} {endpoint}\n", seconds(at)));
+        }
+        if let Some((at, end)) = table.end {
+            let status = Status::from(end);
+            text.push_str(&format!("{} - {}\n", seconds(at), status.name()));
+        }
+        Ok(text)
+    }
+
+    /// Sends a task command, written as on ecflow_client's command line.
+    pub fn send_task(&self, argv: &[Vec<u8>]) -> Reply {
+        self.send(argv, Wanted::TaskCommand)
+    }
+
+    /// Sends a user command, written as on ecflow_client's command line.
+    pub fn send_user(&self, argv: &[Vec<u8>]) -> Reply {
+        self.send(argv, Wanted::UserCommand)
+    }
+
+    fn send(&self, argv: &[Vec<u8>], wanted: Wanted) -> Reply {
+        let configuration = self.configuration();
+        let settings = configuration.settings();
+        let read = match settings.no_ecf {
+            true => Err(no_ecf()),
+            false => {
+                usable(&configuration).and_then(|()| NativeCommand::read(argv, wanted, settings))
+            }
+        };
+        let native = match read {
+            Ok(native) => native,
+            Err(refusal) => {
+                let errand = errand(wanted.kind(), settings);
+                let mut plan = self.begin(&configuration, &errand, SystemClock.start());
+                plan.refuse(refusal.status, refusal.message);
+                return plan.into_reply(no_ecf_text(settings));
+            }
+        };
+        let limits = limits(settings, native.command.reply_limit);
+        let errand = Errand {
+            name: native.command.name,
+            kind: native.command.kind,
+            repeat: native.command.repeat,
+            primary: native.primary.clone(),
+            limits,
+            debug: native.debug,
+        };
+        let mut plan = self.begin(&configuration, &errand, SystemClock.start());
+        let mut text = Vec::new();
+        let shared = &self.shared;
+        self.drive(&mut plan, &SystemClock, &mut |endpoint, _, limit| {
+            let attempt = Attempt {
+                endpoint,
+                limits: Limits {
+                    whole: limit,
+                    ..limits
+                },
+                addresses: &shared.addresses,
+                cancelled: &shared.cancelled,
+            };
+            native.attempt(&attempt, &mut text)
+        });
+        plan.into_reply(text)
+    }
+
+    /// Hands the choice of hosts, the retries and the deadline to the policy; `attempt` makes
+    /// one attempt and tells its outcome. `overrides` hold for this command only.
+    pub fn delegate(
+        &self,
+        kind: Kind,
+        overrides: &[Override],
+        attempt: &mut dyn FnMut(&mut DelegatedAttempt<'_>) -> Outcome,
+    ) -> Reply {
+        self.delegate_on(&SystemClock, kind, overrides, attempt)
+    }
+
+    /// The same on another clock.
+    pub fn delegate_on(
+        &self,
+        clock: &dyn Clock,
+        kind: Kind,
+        overrides: &[Override],
+        attempt: &mut dyn FnMut(&mut DelegatedAttempt<'_>) -> Outcome,
+    ) -> Reply {
+        let mut plan = self.plan(kind, overrides, clock.start());
+        let text = no_ecf_text(plan.settings());
+        self.drive(&mut plan, clock, &mut |endpoint, number, limit| {
+            let mut delegated = DelegatedAttempt {
+                endpoint,
+                number,
+                limit,
+                cancelled: &self.shared.cancelled,
+                note: Vec::new(),
+            };
+            let outcome = attempt(&mut delegated);
+            AttemptResult {
+                outcome,
+                stage: Stage::Callback,
+                errno: 0,
+                what: delegated.note,
+            }
+        });
+        plan.into_reply(text)
+    }
+
+    /// A delegated command as a state machine, started at `now` on the caller's clock. It is
+    /// made in every case; one that cannot go on is over at its first step and tells why.
+    #[must_use]
+    pub fn plan(&self, kind: Kind, overrides: &[Override], now: Millis) -> Plan {
+        let mut configuration = self.configuration();
+        let mut problem = None;
+        for (key, value) in overrides {
+            if let Err(why) = Arc::make_mut(&mut configuration).set(key, value) {
+                problem.get_or_insert(Refusal {
+                    status: Status::Argument,
+                    message: why.to_string(),
+                });
+            }
+        }
+        let settings = configuration.settings();
+        let refusal = match settings.no_ecf {
+            true => Some(no_ecf()),
+            false => problem.or_else(|| usable(&configuration).err()),
+        };
+        let mut plan = self.begin(&configuration, &errand(kind, settings), now);
+        if let Some(refusal) = refusal {
+            plan.refuse(refusal.status, refusal.message);
+        }
+        plan
+    }
+
+    fn begin(&self, configuration: &Arc<Configuration>, errand: &Errand, now: Millis) -> Plan {
+        let mut log = self.log(configuration);
+        log.to_stderr |= errand.debug;
+        Plan::new(
+            Arc::clone(&self.shared),
+            Arc::clone(configuration),
+            log,
+            errand,
+            now,
+        )
+    }
+
+    /// The one loop: asks the plan, makes the attempt or waits, until it is over.
+    fn drive(
+        &self,
+        plan: &mut Plan,
+        clock: &dyn Clock,
+        attempt: &mut dyn FnMut(&Endpoint, u32, Millis) -> AttemptResult,
+    ) {
+        loop {
+            match plan.next(clock.now()) {
+                Step::Over(_) => return,
+                Step::Wait { until } => clock.sleep(until, &self.shared.cancelled),
+                Step::Attempt { limit } => {
+                    let endpoint = plan.endpoint().clone();
+                    let result = attempt(&endpoint, plan.number(), limit);
+                    plan.outcome(result, clock.now());
+                }
+            }
+        }
+    }
+
+    fn configuration(&self) -> Arc<Configuration> {
+        Arc::clone(&self.shared.configuration.lock())
+    }
+
+    fn log(&self, configuration: &Configuration) -> Log {
+        let settings = configuration.settings();
+        Log {
+            sink: self.shared.sink.lock().clone(),
+            to_stderr: settings.debug_client,
+            secret: settings.task.password.clone(),
+        }
+    }
+}
+
+/// Why nothing is sent, and nothing is wrong.
+fn no_ecf() -> Refusal {
+    Refusal {
+        status: Status::Ok,
+        message: "NO_ECF is set: nothing was sent".into(),
+    }
+}
+
+fn usable(configuration: &Configuration) -> Result<(), Refusal> {
+    let mut problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
+    problems.extend(profile_problem(configuration.settings()));
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal {
+            status: Status::Config,
+            message: problems.join("\n"),
+        }),
+    }
+}
+
+fn profile_problem(settings: &Settings) -> Option<String> {
+    (settings.profile == Profile::Fast).then(|| {
+        "ECF_FAILOVER_PROFILE=\"fast\": not in this release; use ecflow, or leave it unset".into()
+    })
+}
+
+fn primary(settings: &Settings) -> Endpoint {
+    Endpoint {
+        host: settings.host.clone(),
+        port: settings.port,
+    }
+}
+
+/// A command of which only the kind is known.
+fn errand(kind: Kind, settings: &Settings) -> Errand {
+    Errand {
+        name: "",
+        kind,
+        repeat: settings.repeatable.unwrap_or(Repeat::Yes),
+        primary: primary(settings),
+        limits: limits(settings, own_limit(kind)),
+        debug: false,
+    }
+}
+
+/// How long ecFlow's own client waits for the reply to a command of this kind.
+fn own_limit(kind: Kind) -> Millis {
+    match kind {
+        Kind::Task => 190_000,
+        Kind::User => 60_000,
+        Kind::Ping => 10_000,
+    }
+}
+
+fn no_ecf_text(settings: &Settings) -> Vec<u8> {
+    match settings.no_ecf {
+        true => b"NO_ECF\n".to_vec(),
+        false => Vec::new(),
+    }
+}
+
+fn seconds(millis: Millis) -> String {
+    format!("{}.{:03}", millis / 1_000, millis % 1_000)
+}

@@ -1,0 +1,266 @@
+//! What happened to one command: every attempt, told as a report and as error lines.
+
+use serde::Serialize;
+
+use super::status::{Status, outcome_name};
+use crate::config::Millis;
+use crate::hosts::Endpoint;
+use crate::policy::{Kind, Outcome};
+use crate::transport::Stage;
+
+/// A day of profile `ecflow` makes some 4,300 attempts; a report tells no more than these.
+const LONGEST: usize = 5_000;
+
+/// How one attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptResult {
+    /// What it means for the command.
+    pub outcome: Outcome,
+    /// How far it came.
+    pub stage: Stage,
+    /// The system's error number, 0 when there is none.
+    pub errno: i32,
+    /// What happened, for a person; any bytes.
+    pub what: Vec<u8>,
+}
+
+/// The story of one command.
+#[derive(Clone, Debug)]
+pub(super) struct Story {
+    command: &'static str,
+    kind: Kind,
+    start: Millis,
+    attempts: Vec<AttemptRecord>,
+    omitted: u32,
+    hosts: Vec<HostRecord>,
+    warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct AttemptRecord {
+    number: u32,
+    host: usize,
+    start: Millis,
+    length: Millis,
+    result: AttemptResult,
+}
+
+/// What is known of one host that was attempted.
+#[derive(Clone, Debug)]
+struct HostRecord {
+    endpoint: Endpoint,
+    attempts: u32,
+    last: Outcome,
+    last_words: Vec<u8>,
+    may_hold_copy: bool,
+}
+
+impl Story {
+    pub(super) fn new(command: &'static str, kind: Kind, start: Millis) -> Self {
+        Self {
+            command,
+            kind,
+            start,
+            attempts: Vec::new(),
+            omitted: 0,
+            hosts: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn warn(&mut self, warning: &str) {
+        if !self.warnings.iter().any(|known| known == warning) {
+            self.warnings.push(warning.to_owned());
+        }
+    }
+
+    pub(super) fn tell(
+        &mut self,
+        number: u32,
+        endpoint: &Endpoint,
+        begin: Millis,
+        end: Millis,
+        result: AttemptResult,
+    ) {
+        let host = self.host(endpoint);
+        let record = &mut self.hosts[host];
+        record.attempts += 1;
+        record.last = result.outcome;
+        record.last_words.clone_from(&result.what);
+        record.may_hold_copy |= result.outcome == Outcome::Unconfirmed;
+        if self.attempts.len() < LONGEST {
+            self.attempts.push(AttemptRecord {
+                number,
+                host,
+                start: begin.saturating_sub(self.start),
+                length: end.saturating_sub(begin),
+                result,
+            });
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    fn host(&mut self, endpoint: &Endpoint) -> usize {
+        let known = self.hosts.iter().position(|h| h.endpoint == *endpoint);
+        known.unwrap_or_else(|| {
+            self.hosts.push(HostRecord {
+                endpoint: endpoint.clone(),
+                attempts: 0,
+                last: Outcome::NotSent,
+                last_words: Vec::new(),
+                may_hold_copy: false,
+            });
+            self.hosts.len() - 1
+        })
+    }
+
+    pub(super) fn attempts(&self) -> u32 {
+        self.hosts.iter().map(|host| host.attempts).sum()
+    }
+
+    /// One line for each host that was attempted, in the order of their first attempts.
+    pub(super) fn error_lines(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for host in &self.hosts {
+            if !lines.is_empty() {
+                lines.push(b'\n');
+            }
+            lines.extend(format!("{}: ", host.endpoint).into_bytes());
+            lines.extend(one_line(&host.last_words));
+            if host.attempts > 1 {
+                lines.extend(format!(" (attempts: {})", host.attempts).into_bytes());
+            }
+        }
+        lines
+    }
+
+    /// The report as JSON. Its first line holds the summary, then come the figures, then one
+    /// line for each attempt.
+    pub(super) fn report(&self, status: Status, message: &str, end: Millis) -> String {
+        let head = Head {
+            summary: &self.summary(status, message, end),
+        };
+        let figures = Figures {
+            status: status.name(),
+            status_number: status as i32,
+            command: self.command,
+            kind: match self.kind {
+                Kind::Task => "task",
+                Kind::User => "user",
+                Kind::Ping => "ping",
+            },
+            length_ms: end.saturating_sub(self.start),
+            answered_by: self.answered_by().map(ToString::to_string),
+            may_hold_copy: self.may_hold_copy(),
+            warnings: &self.warnings,
+            attempts_made: self.attempts(),
+            attempts_omitted: self.omitted,
+        };
+        let attempts: Vec<_> = self.attempts.iter().map(|a| self.line(a)).collect();
+        format!(
+            "{{{},\n{},\n\"attempts\":[{}{}]}}",
+            members(&head),
+            members(&figures),
+            if attempts.is_empty() { "" } else { "\n" },
+            attempts.join(",\n")
+        )
+    }
+
+    fn line(&self, attempt: &AttemptRecord) -> String {
+        let endpoint = &self.hosts[attempt.host].endpoint;
+        let line = Line {
+            number: attempt.number,
+            host: endpoint.host.as_str(),
+            port: endpoint.port,
+            stage: attempt.result.stage.name(),
+            outcome: outcome_name(attempt.result.outcome),
+            errno: attempt.result.errno,
+            start_ms: attempt.start,
+            length_ms: attempt.length,
+            note: String::from_utf8_lossy(&attempt.result.what),
+        };
+        format!("{{{}}}", members(&line))
+    }
+
+    /// Who gave the last word, if anybody did.
+    pub(super) fn answered_by(&self) -> Option<&Endpoint> {
+        let last = self.attempts.last().filter(|_| self.omitted == 0)?;
+        let is_answer = matches!(last.result.outcome, Outcome::Ok | Outcome::Rejected);
+        is_answer.then(|| &self.hosts[last.host].endpoint)
+    }
+
+    fn may_hold_copy(&self) -> Vec<String> {
+        let holders = self.hosts.iter().filter(|host| host.may_hold_copy);
+        holders.map(|host| host.endpoint.to_string()).collect()
+    }
+
+    fn summary(&self, status: Status, message: &str, end: Millis) -> String {
+        let length = end.saturating_sub(self.start);
+        let length = format!("{}.{:03} s", length / 1_000, length % 1_000);
+        let attempts = self.attempts();
+        let hosts = self.hosts.len();
+        match (status, self.answered_by()) {
+            (Status::Ok, Some(host)) => {
+                format!("confirmed by {host} on attempt {attempts}, after {length}")
+            }
+            (Status::Rejected, Some(host)) => {
+                format!("refused by {host} on attempt {attempts}, after {length}")
+            }
+            _ if attempts == 0 && message.is_empty() => status.text().to_owned(),
+            _ if attempts == 0 => message.to_owned(),
+            _ => format!(
+                "{}; attempts: {attempts}, hosts: {hosts}, ended after {length}",
+                status.text()
+            ),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    summary: &'a str,
+}
+
+#[derive(Serialize)]
+struct Figures<'a> {
+    status: &'static str,
+    status_number: i32,
+    command: &'static str,
+    kind: &'static str,
+    length_ms: Millis,
+    answered_by: Option<String>,
+    may_hold_copy: Vec<String>,
+    warnings: &'a [String],
+    attempts_made: u32,
+    attempts_omitted: u32,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    number: u32,
+    host: &'a str,
+    port: u16,
+    stage: &'static str,
+    outcome: &'static str,
+    errno: i32,
+    start_ms: Millis,
+    length_ms: Millis,
+    note: std::borrow::Cow<'a, str>,
+}
+
+/// The members of an object, without its braces.
+fn members(value: &impl Serialize) -> String {
+    // Strings, numbers and lists of them cannot fail to become JSON.
+    let object = serde_json::to_string(value).unwrap_or_default();
+    object[1..object.len().max(2) - 1].to_owned()
+}
+
+/// A server's words may have several lines; an error line has one.
+fn one_line(words: &[u8]) -> Vec<u8> {
+    let lines = words
+        .split(|b| matches!(b, b'\n' | b'\r'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(&b"; "[..])
+}

@@ -1,0 +1,331 @@
+//! The words of `--alter`: an action, a type, and what the type takes; paths anywhere.
+
+use super::argv::Words;
+use super::table::Draft;
+use super::task::is_name;
+use super::user::{need_paths, split_paths};
+use super::{CommandError, shown};
+use crate::config::Repeat;
+
+/// What stands behind the type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Nothing.
+    Nothing,
+    /// One word, sent as the name.
+    One,
+    /// A name, or nothing for all.
+    NameOrAll,
+    /// A name and a value.
+    NameValue,
+    /// A name and perhaps a value.
+    NameMaybeValue,
+}
+
+/// "None", the number of each enumeration that the command does not use.
+const NO_ADD: i64 = 6;
+const NO_DELETE: i64 = 16;
+const NO_CHANGE: i64 = 13;
+const NO_FLAG: i64 = 19;
+
+type Types = &'static [(&'static [u8], i64, Shape)];
+
+const ADD: Types = &[
+    (b"time", 0, Shape::One),
+    (b"today", 1, Shape::One),
+    (b"date", 2, Shape::One),
+    (b"day", 3, Shape::One),
+    (b"zombie", 4, Shape::One),
+    (b"variable", 5, Shape::NameValue),
+    (b"late", 7, Shape::One),
+    (b"limit", 8, Shape::NameValue),
+    (b"inlimit", 9, Shape::NameMaybeValue),
+    (b"label", 10, Shape::NameValue),
+];
+
+const DELETE: Types = &[
+    (b"variable", 0, Shape::NameOrAll),
+    (b"time", 1, Shape::NameOrAll),
+    (b"today", 2, Shape::NameOrAll),
+    (b"date", 3, Shape::NameOrAll),
+    (b"day", 4, Shape::NameOrAll),
+    (b"cron", 5, Shape::NameOrAll),
+    (b"event", 6, Shape::NameOrAll),
+    (b"meter", 7, Shape::NameOrAll),
+    (b"label", 8, Shape::NameOrAll),
+    (b"trigger", 9, Shape::Nothing),
+    (b"complete", 10, Shape::Nothing),
+    (b"repeat", 11, Shape::Nothing),
+    (b"limit", 12, Shape::NameOrAll),
+    (b"inlimit", 14, Shape::NameOrAll),
+    (b"zombie", 15, Shape::One),
+    (b"late", 17, Shape::Nothing),
+    (b"queue", 18, Shape::NameOrAll),
+    (b"generic", 19, Shape::NameOrAll),
+];
+
+const CHANGE: Types = &[
+    (b"variable", 0, Shape::NameMaybeValue),
+    (b"clock_type", 1, Shape::One),
+    (b"clock_date", 2, Shape::One),
+    (b"clock_gain", 3, Shape::One),
+    (b"event", 4, Shape::NameMaybeValue),
+    (b"meter", 5, Shape::NameValue),
+    (b"label", 6, Shape::NameMaybeValue),
+    (b"trigger", 7, Shape::One),
+    (b"complete", 8, Shape::One),
+    (b"repeat", 9, Shape::One),
+    (b"limit_max", 10, Shape::NameValue),
+    (b"limit_value", 11, Shape::NameValue),
+    (b"defstatus", 12, Shape::One),
+    (b"clock_sync", 14, Shape::Nothing),
+    (b"late", 15, Shape::One),
+    (b"time", 16, Shape::NameValue),
+    (b"today", 17, Shape::NameValue),
+];
+
+const FLAGS: &[&[u8]] = &[
+    b"force_aborted",
+    b"user_edit",
+    b"task_aborted",
+    b"edit_failed",
+    b"ecfcmd_failed",
+    b"no_script",
+    b"killed",
+    b"late",
+    b"message",
+    b"by_rule",
+    b"queue_limit",
+    b"task_waiting",
+    b"locked",
+    b"zombie",
+    b"no_reque",
+    b"archived",
+    b"restored",
+    b"threshold",
+    b"sigterm",
+    b"",
+    b"log_error",
+    b"checkpt_error",
+    b"killcmd_failed",
+    b"statuscmd_failed",
+    b"status",
+];
+
+const SORTS: &[&[u8]] = &[b"event", b"meter", b"label", b"limit", b"variable", b"all"];
+const ZOMBIES: &[&[u8]] = &[
+    b"user",
+    b"ecf",
+    b"ecf_pid",
+    b"ecf_passwd",
+    b"ecf_pid_passwd",
+    b"path",
+];
+
+/// The members of an AlterCmd.
+struct Alteration {
+    name: Vec<u8>,
+    value: Vec<u8>,
+    add: i64,
+    delete: i64,
+    change: i64,
+    flag: i64,
+    is_set: bool,
+}
+
+impl Default for Alteration {
+    fn default() -> Self {
+        Self {
+            name: Vec::new(),
+            value: Vec::new(),
+            add: NO_ADD,
+            delete: NO_DELETE,
+            change: NO_CHANGE,
+            flag: NO_FLAG,
+            is_set: false,
+        }
+    }
+}
+
+type Altered = Result<Alteration, CommandError>;
+
+pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
+    let (mut options, mut paths) = split_paths(&words.values);
+    need_paths("alter", &paths)?;
+    take_value_back(&mut options, &mut paths);
+    let [action, kind, rest @ ..] = options.as_slice() else {
+        return wrong("takes ACTION TYPE [NAME] [VALUE] PATH...".into());
+    };
+    let alteration = match *action {
+        b"add" => add(kind, rest)?,
+        b"delete" => delete(kind, rest)?,
+        b"change" => change(kind, rest)?,
+        b"set_flag" => flag(kind, rest, true)?,
+        b"clear_flag" => flag(kind, rest, false)?,
+        b"sort" => sort(kind, rest)?,
+        other => {
+            return wrong(format!(
+                "{} is not add, change, delete, set_flag, clear_flag or sort",
+                shown(other)
+            ));
+        }
+    };
+    // A second "add" adds again, and a second "delete" finds nothing and is an error.
+    draft.repeat = match *action {
+        b"add" | b"delete" => Repeat::No,
+        _ => Repeat::Ordered,
+    };
+    draft.texts("paths_", &paths);
+    draft.text("name_", alteration.name);
+    draft.text("value_", alteration.value);
+    draft.number("add_attr_type_", alteration.add);
+    draft.number("del_attr_type_", alteration.delete);
+    draft.number("change_attr_type_", alteration.change);
+    draft.number("flag_type_", alteration.flag);
+    draft.flag("flag_", alteration.is_set);
+    Ok(())
+}
+
+fn wrong<T>(why: String) -> Result<T, CommandError> {
+    Err(CommandError::words("alter", why))
+}
+
+/// A value that looks like a path is one: the first path is the value of a variable or a
+/// label when a path is left after it.
+fn take_value_back<'a>(options: &mut Vec<&'a [u8]>, paths: &mut Vec<&'a [u8]>) {
+    let lacks_value = matches!(
+        options.as_slice(),
+        [b"add" | b"change", b"variable" | b"label", _]
+    );
+    if lacks_value && paths.len() >= 2 {
+        options.push(paths.remove(0));
+    }
+}
+
+fn typed(
+    types: Types,
+    action: &str,
+    kind: &[u8],
+    rest: &[&[u8]],
+) -> Result<(i64, Vec<u8>, Vec<u8>), CommandError> {
+    let Some((_, number, shape)) = types.iter().find(|(name, ..)| *name == kind) else {
+        let known: Vec<_> = types
+            .iter()
+            .map(|(name, ..)| String::from_utf8_lossy(name))
+            .collect();
+        return wrong(format!(
+            "{} cannot be used with {action}: give one of {}",
+            shown(kind),
+            known.join(", ")
+        ));
+    };
+    let (name, value): (&[u8], &[u8]) = match (shape, rest) {
+        (Shape::Nothing | Shape::NameOrAll, []) => (b"", b""),
+        (Shape::One | Shape::NameOrAll | Shape::NameMaybeValue, [name]) => (name, b""),
+        (Shape::NameValue | Shape::NameMaybeValue, [name, value]) => (name, value),
+        _ => {
+            let takes = match shape {
+                Shape::Nothing => "nothing more",
+                Shape::One => "one word",
+                Shape::NameOrAll => "a name or nothing",
+                Shape::NameValue => "two words",
+                Shape::NameMaybeValue => "one or two words",
+            };
+            return wrong(format!("{action} {} takes {takes}", shown(kind)));
+        }
+    };
+    Ok((*number, name.to_vec(), value.to_vec()))
+}
+
+fn add(kind: &[u8], rest: &[&[u8]]) -> Altered {
+    let (add, name, value) = typed(ADD, "add", kind, rest)?;
+    if matches!(kind, b"variable" | b"label" | b"limit") && !is_name(&name) {
+        return wrong(format!("{} is not a name", shown(&name)));
+    }
+    let is_number = |text: &[u8]| {
+        let text = std::str::from_utf8(text).ok();
+        text.is_some_and(|text| text.parse::<i32>().is_ok())
+    };
+    let wants_number = kind == b"limit" || (kind == b"inlimit" && !value.is_empty());
+    if wants_number && !is_number(&value) {
+        return wrong(format!("{} is not a whole number", shown(&value)));
+    }
+    Ok(Alteration {
+        name,
+        value,
+        add,
+        ..Alteration::default()
+    })
+}
+
+fn delete(kind: &[u8], rest: &[&[u8]]) -> Altered {
+    let (delete, name, value) = typed(DELETE, "delete", kind, rest)?;
+    if kind == b"zombie" && !ZOMBIES.contains(&name.as_slice()) {
+        return wrong(format!("{} is not a type of zombie", shown(&name)));
+    }
+    Ok(Alteration {
+        name,
+        value,
+        delete,
+        ..Alteration::default()
+    })
+}
+
+fn change(kind: &[u8], rest: &[&[u8]]) -> Altered {
+    let (change, name, mut value) = typed(CHANGE, "change", kind, rest)?;
+    if kind == b"label" {
+        value = with_newlines(&value);
+    }
+    Ok(Alteration {
+        name,
+        value,
+        change,
+        ..Alteration::default()
+    })
+}
+
+/// In a changed label the two characters `\n` mean a new line.
+fn with_newlines(text: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        match rest {
+            [b'\\', b'n', behind @ ..] => {
+                lines.push(b'\n');
+                rest = behind;
+            }
+            _ => {
+                lines.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    lines
+}
+
+fn flag(kind: &[u8], rest: &[&[u8]], is_set: bool) -> Altered {
+    let number = FLAGS
+        .iter()
+        .position(|name| !name.is_empty() && *name == kind);
+    match (number, rest) {
+        (Some(number), []) => Ok(Alteration {
+            flag: i64::try_from(number).unwrap_or(NO_FLAG),
+            is_set,
+            ..Alteration::default()
+        }),
+        (Some(_), _) => wrong("a flag takes nothing but paths".into()),
+        (None, _) => wrong(format!("{} is not a flag", shown(kind))),
+    }
+}
+
+fn sort(kind: &[u8], rest: &[&[u8]]) -> Altered {
+    match rest {
+        _ if !SORTS.contains(&kind) => wrong(format!("{} cannot be sorted", shown(kind))),
+        [] | [b"recursive"] => Ok(Alteration {
+            name: kind.to_vec(),
+            value: rest.concat(),
+            ..Alteration::default()
+        }),
+        _ => wrong("sort takes a type and perhaps recursive".into()),
+    }
+}

@@ -1,0 +1,177 @@
+use super::*;
+use crate::config::Secret;
+use crate::wire::Value;
+
+fn task() -> TaskIdentity {
+    TaskIdentity {
+        path: b"/s/t".to_vec(),
+        password: Secret::from(&b"pw"[..]),
+        remote_id: Vec::new(),
+        try_number: 1,
+    }
+}
+
+fn parsed_for(task: &TaskIdentity, argv: &[&str]) -> Result<Invocation, CommandError> {
+    let read_file = |path: &Path| match path.to_str() {
+        Some("x.def") => Ok(b"suite x\n  task t\nendsuite\n".to_vec()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let argv: Vec<_> = argv.iter().map(|word| word.as_bytes().to_vec()).collect();
+    parse(
+        &argv,
+        &Surroundings {
+            task,
+            read_file: &read_file,
+        },
+    )
+}
+
+fn parsed(argv: &[&str]) -> Result<Invocation, CommandError> {
+    parsed_for(&task(), argv)
+}
+
+fn told(argv: &[&str]) -> String {
+    parsed(argv).map_or_else(|why| why.to_string(), |_| "it was taken".into())
+}
+
+#[test]
+fn options_may_be_written_with_an_equals_sign_a_blank_or_shortened() {
+    for argv in [
+        &["--meter=m", "20"][..],
+        &["--meter", "m", "20"],
+        &["--mete", "m", "20"],
+        &["--host=h", "--meter", "m", "20", "--port", "1"],
+    ] {
+        let command = parsed(argv).map(|invocation| invocation.command);
+        let fields = command.map(|command| command.fields).unwrap_or_default();
+        assert_eq!(
+            fields,
+            [
+                ("name_", Value::Text(b"m".to_vec())),
+                ("value_", Value::Number(20))
+            ],
+            "{argv:?}"
+        );
+    }
+}
+
+#[test]
+fn host_and_port_of_the_command_line_are_taken() {
+    let invocation = parsed(&["--ping", "--host=b1", "--port=4000"]);
+    let place = invocation.map(|i| (i.host.map(|h| h.as_str().to_owned()), i.port));
+    assert_eq!(place.ok(), Some((Some("b1".into()), Some(4000))));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_the_option_and_the_remedy() {
+    for (argv, wanted) in [
+        (&[][..], "no command"),
+        (&["ping"], "belongs to no option"),
+        (&["--nosuch"], "--nosuch\" is not an option"),
+        (&["--re"], "could be"),
+        (&["--p"], "could be"),
+        (&["--ping", "--suites"], "two commands"),
+        (&["--ping=1"], "takes no value"),
+        (&["--ping", "--port"], "--port: needs a value"),
+        (&["--ping", "--port=99999"], "1 to 65535"),
+        (&["--ping", "--host=a b"], "--host"),
+        (&["--terminate=yes"], "not offered"),
+        (&["--halt"], "--halt=yes"),
+        (&["--init"], "needs a value"),
+        (&["--init=1", "--remove", "A"], "--complete only"),
+        (&["--complete", "--add", "A=1"], "--init only"),
+        (&["--meter=m", "abc"], "\"abc\" is not a whole number"),
+        (&["--load=/no/such.def"], "/no/such.def"),
+        (&["--load", "suite s\n extern /x\n"], "line 2 is an extern"),
+        (&["--label=l", "--host", "x"], "a name and a text"),
+    ] {
+        let told = told(argv);
+        assert!(told.contains(wanted), "{argv:?}: {told}");
+    }
+}
+
+#[test]
+fn a_text_that_begins_with_dashes_is_a_text_unless_it_is_an_option() {
+    for (argv, text) in [
+        (&["--label=l", "--hello", "world"][..], "--hello world"),
+        (&["--label=l", "-j64"], "-j64"),
+        (&["--abort", "--trap 15--"], "--trap 15--"),
+        (&["--abort="], ""),
+        (&["--abort=--x"], "--x"),
+    ] {
+        let fields = parsed(argv).map(|i| i.command.fields).unwrap_or_default();
+        let last = fields.last().map(|(_, value)| value.clone());
+        assert_eq!(last, Some(Value::Text(text.into())), "{argv:?}");
+    }
+}
+
+#[test]
+fn a_task_command_needs_the_tasks_identity_and_says_which_variable_is_missing() {
+    for (path, password, wanted) in [
+        ("", "pw", "ECF_NAME: not set"),
+        ("/s/t", "", "ECF_PASS: not set"),
+        ("s/t", "pw", "ECF_NAME: not a task's path"),
+    ] {
+        let task = TaskIdentity {
+            path: path.into(),
+            password: Secret::from(password.as_bytes()),
+            ..task()
+        };
+        let told = parsed_for(&task, &["--complete"]).map_err(|why| why.to_string());
+        assert!(told.is_err_and(|told| told.starts_with(wanted)), "{wanted}");
+        assert!(parsed_for(&task, &["--ping"]).is_ok());
+    }
+}
+
+#[test]
+fn what_a_second_copy_would_do_is_known_of_each_command() {
+    for (argv, repeat) in [
+        (&["--init=1"][..], Repeat::Yes),
+        (&["--complete"], Repeat::Yes),
+        (&["--abort"], Repeat::Yes),
+        (&["--wait=1 == 1"], Repeat::Yes),
+        (&["--event=e"], Repeat::Ordered),
+        (&["--meter=m", "1"], Repeat::Ordered),
+        (&["--label=l", "x"], Repeat::Ordered),
+        (&["--queue=q", "active"], Repeat::No),
+        (&["--queue=q", "complete", "1"], Repeat::Ordered),
+        (&["--queue=q", "no_of_aborted"], Repeat::Yes),
+        (&["--ping"], Repeat::Yes),
+        (&["--query", "state", "/s"], Repeat::Yes),
+        (&["--alter", "add", "variable", "A", "1", "/s"], Repeat::No),
+        (
+            &["--alter", "change", "label", "l", "1", "/s"],
+            Repeat::Ordered,
+        ),
+        (&["--load=x.def"], Repeat::No),
+        (&["--begin=s"], Repeat::Yes),
+        (&["--begin=s --force"], Repeat::No),
+    ] {
+        let found = parsed(argv).map(|i| i.command.repeat);
+        assert_eq!(found.ok(), Some(repeat), "{argv:?}");
+    }
+}
+
+#[test]
+fn every_option_of_ecflow_client_is_in_one_list_and_in_one_only() {
+    let mut names: Vec<_> = COMMANDS.iter().map(|row| row.name).collect();
+    names.extend(NOT_OFFERED);
+    names.extend(["host", "port", "rid", "add", "remove", "debug"]);
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_words_make_the_parser_fail(mut argv: Vec<Vec<u8>>, row in 0..COMMANDS.len()) {
+        let name = format!("--{}", COMMANDS[row].name);
+        argv.insert(0, name.into_bytes());
+        let read_file = |_: &Path| Ok(Vec::new());
+        let around = Surroundings { task: &task(), read_file: &read_file };
+        if let Ok(invocation) = parse(&argv, &around) {
+            proptest::prop_assert_eq!(invocation.command.name, COMMANDS[row].name);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! `ecf_client`.
+
+use std::ffi::{CString, c_char, c_void};
+use std::sync::Arc;
+
+use super::ecf_status;
+use super::guard::guarded;
+use super::status::kind_from_number;
+use super::strings::{bytes, c_string, fill};
+use crate::client::{Client, Level};
+
+/// A configuration and what was learnt about hosts. May be used by several threads at once.
+pub struct ecf_client {
+    pub(super) client: Client,
+}
+
+/// Takes one line of the log, without its newline. `level` is 1 for errors, 2 for warnings,
+/// 3 for what is going on, 4 for details. The line is valid during the call. Called on the
+/// thread that called into the library, with no lock held.
+pub type ecf_log_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, level: i32, line: *const c_char)>;
+
+/// The client behind a handle; `None` for NULL.
+///
+/// # Safety
+/// `client` must be NULL or a handle of ecf_client_new that was not freed.
+pub(super) unsafe fn borrowed<'a>(client: *const ecf_client) -> Option<&'a Client> {
+    // SAFETY: not NULL, so the caller promises a live handle.
+    unsafe { client.as_ref() }.map(|handle| &handle.client)
+}
+
+/// Makes a client with the settings of the environment, which is read now and never again.
+/// A variable that cannot be used is kept: every send returns ECF_ERR_CONFIG until
+/// ecf_client_set repairs it, and ecf_client_check tells what is wrong.
+///
+/// @return a handle to be freed by ecf_client_free. NULL only on a bug of this library.
+#[unsafe(no_mangle)]
+pub extern "C" fn ecf_client_new() -> *mut ecf_client {
+    guarded(std::ptr::null_mut(), || {
+        let client = Client::from_environment();
+        Box::into_raw(Box::new(ecf_client { client }))
+    })
+}
+
+/// Frees a client. Plans and replies that it made stay valid. NULL is ignored. No other
+/// thread may be inside a call on this handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_free(client: *mut ecf_client) {
+    guarded((), || {
+        if !client.is_null() {
+            // SAFETY: the handle is ecf_client_new's, and the caller gives it up.
+            drop(unsafe { Box::from_raw(client) });
+        }
+    });
+}
+
+/// Sets a key of the key table (see the README) for the commands that start from now on.
+///
+/// @param key    the key's name, like "ECF_TIMEOUT"
+/// @param value  its value as text; "" brings back the default
+/// @return ECF_OK; ECF_ERR_ARGUMENT for an unknown key or a value that it does not take: then
+///         nothing has changed, and the log tells the reason.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_set(
+    client: *mut ecf_client,
+    key: *const c_char,
+    value: *const c_char,
+) -> ecf_status {
+    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+        // SAFETY: the caller promises a live handle and NUL-terminated strings, or NULL.
+        let (client, key, value) = unsafe { (borrowed(client), bytes(key), bytes(value)) };
+        let (Some(client), Some(key), Some(value)) = (client, key, value) else {
+            return ecf_status::ECF_ERR_ARGUMENT;
+        };
+        match client.set(key, value) {
+            Ok(()) => ecf_status::ECF_OK,
+            Err(_) => ecf_status::ECF_ERR_ARGUMENT,
+        }
+    })
+}
+
+/// Reads a key: what was set, else its default, else "".
+///
+/// @param buf     where the text goes, NUL-terminated; NULL with cap 0 only asks for *needed
+/// @param cap     the size of buf in bytes
+/// @param needed  gets the size that the whole text needs, its NUL included; may be NULL
+/// @return ECF_OK; ECF_ERR_TOO_SMALL when the text was cut; ECF_ERR_ARGUMENT for an unknown key
+///         and for ECF_PASS, which is never given out.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_get(
+    client: *const ecf_client,
+    key: *const c_char,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> ecf_status {
+    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+        // SAFETY: the caller promises a live handle and a NUL-terminated string, or NULL.
+        let (client, key) = unsafe { (borrowed(client), bytes(key)) };
+        let (Some(client), Some(key)) = (client, key) else {
+            return ecf_status::ECF_ERR_ARGUMENT;
+        };
+        match client.get(key) {
+            // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
+            Ok(text) => unsafe { fill(&text, buf, cap, needed) },
+            Err(_) => ecf_status::ECF_ERR_ARGUMENT,
+        }
+    })
+}
+
+/// Tells every problem of the configuration and the hostfile, one a line, each with its
+/// variable or its file:line; "" when all is well. Reads the hostfile; contacts nobody.
+///
+/// @param buf, cap, needed  as in ecf_client_get
+/// @return ECF_OK, with or without problems; ECF_ERR_TOO_SMALL when the text was cut.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_check(
+    client: *const ecf_client,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> ecf_status {
+    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+        // SAFETY: the caller promises a live handle or NULL.
+        let Some(client) = (unsafe { borrowed(client) }) else {
+            return ecf_status::ECF_ERR_ARGUMENT;
+        };
+        // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
+        unsafe { fill(client.check().as_bytes(), buf, cap, needed) }
+    })
+}
+
+/// Tells the timetable that a command would follow if every host refused at once: a line
+/// "<seconds> <host>:<port>" for each attempt, and "<seconds> - <status>" where it would end.
+/// Reads the hostfile; contacts nobody.
+///
+/// @param kind        an ecf_kind
+/// @param horizon_ms  attempts later than this are left out, milliseconds
+/// @param buf, cap, needed  as in ecf_client_get
+/// @return ECF_OK; ECF_ERR_CONFIG when the configuration cannot be used, then the text tells
+///         why; ECF_ERR_ARGUMENT for a number that is no kind; ECF_ERR_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_explain(
+    client: *const ecf_client,
+    kind: i32,
+    horizon_ms: u64,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> ecf_status {
+    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+        // SAFETY: the caller promises a live handle or NULL.
+        let client = unsafe { borrowed(client) };
+        let (Some(client), Some(kind)) = (client, kind_from_number(kind)) else {
+            return ecf_status::ECF_ERR_ARGUMENT;
+        };
+        let explained = client.explain(kind, horizon_ms);
+        let status = match &explained {
+            Ok(_) => ecf_status::ECF_OK,
+            Err(_) => ecf_status::ECF_ERR_CONFIG,
+        };
+        let text = explained.unwrap_or_else(|problems| problems);
+        // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
+        match unsafe { fill(text.as_bytes(), buf, cap, needed) } {
+            ecf_status::ECF_OK => status,
+            cut => cut,
+        }
+    })
+}
+
+/// Ends every command in progress on this client within 50 ms, and every later one at once,
+/// with ECF_ERR_CANCELLED, until ecf_client_resume. A confirmed reply that is already there
+/// beats it. May be called from any thread and from a signal handler: it only stores an atomic.
+///
+/// @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_cancel(client: *mut ecf_client) -> ecf_status {
+    // No guard: it is not for signal handlers, and nothing here can panic.
+    // SAFETY: the caller promises a live handle or NULL.
+    match unsafe { borrowed(client) } {
+        Some(client) => {
+            client.cancel();
+            ecf_status::ECF_OK
+        }
+        None => ecf_status::ECF_ERR_ARGUMENT,
+    }
+}
+
+/// Allows commands again after ecf_client_cancel. May be called from a signal handler.
+///
+/// @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_resume(client: *mut ecf_client) -> ecf_status {
+    // SAFETY: the caller promises a live handle or NULL.
+    match unsafe { borrowed(client) } {
+        Some(client) => {
+            client.resume();
+            ecf_status::ECF_OK
+        }
+        None => ecf_status::ECF_ERR_ARGUMENT,
+    }
+}
+
+/// Sends the log to `log`, or to nobody when it is NULL. Commands that are in progress keep
+/// the callback that they started with: do not free `user` before they have ended.
+///
+/// @param user  handed to the callback as it is
+/// @return ECF_OK; ECF_ERR_ARGUMENT when client is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_set_log(
+    client: *mut ecf_client,
+    log: ecf_log_fn,
+    user: *mut c_void,
+) -> ecf_status {
+    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+        // SAFETY: the caller promises a live handle or NULL.
+        let Some(client) = (unsafe { borrowed(client) }) else {
+            return ecf_status::ECF_ERR_ARGUMENT;
+        };
+        let user = User(user);
+        client.set_log(log.map(|log| -> crate::client::Sink {
+            Arc::new(move |level: Level, line: &str| {
+                let line: CString = c_string(line.as_bytes().to_vec());
+                // SAFETY: the caller promises that callback and user may be called so.
+                unsafe { log(user.pointer(), level as i32, line.as_ptr()) };
+            })
+        }));
+        ecf_status::ECF_OK
+    })
+}
+
+/// The caller's pointer, which the library hands back and never follows.
+#[derive(Clone, Copy)]
+pub(super) struct User(pub(super) *mut c_void);
+
+impl User {
+    pub(super) fn pointer(self) -> *mut c_void {
+        self.0
+    }
+}
+
+// SAFETY: the pointer is not followed here; the header says on which threads it is handed back.
+unsafe impl Send for User {}
+// SAFETY: as above.
+unsafe impl Sync for User {}

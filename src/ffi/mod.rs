@@ -1,0 +1,23 @@
+//! The C ABI: pointers in, status out, one file for each C type.
+//!
+//! The doc comments here become `include/ecf_failover.h`, so they speak to a C programmer.
+//! Every body runs inside [`guard::guarded`]; no panic crosses the boundary.
+#![allow(unsafe_code, non_camel_case_types)]
+
+mod about;
+mod attempt;
+mod client;
+mod guard;
+mod plan;
+mod reply;
+mod send;
+mod status;
+mod strings;
+
+pub use about::*;
+pub use attempt::*;
+pub use client::*;
+pub use plan::*;
+pub use reply::*;
+pub use send::*;
+pub use status::*;

@@ -1,0 +1,187 @@
+//! `ecf_plan`.
+
+use std::ffi::{CString, c_char};
+
+use super::client::borrowed;
+use super::guard::guarded;
+use super::status::kind_from_number;
+use super::strings::{EMPTY, c_string, pairs};
+use super::{ecf_client, ecf_status, ecf_step};
+use crate::client::{AttemptResult, Plan, Status, Step, outcome_from_number};
+use crate::policy::{Kind, Outcome};
+use crate::transport::Stage;
+
+/// The policy as a pull-style state machine, for event loops. One thread at a time.
+pub struct ecf_plan {
+    plan: Plan,
+    now_ms: u64,
+    host: CString,
+    report: CString,
+}
+
+/// Begins a delegated command without blocking: the caller's event loop makes the attempts,
+/// lets the time pass, and asks again. The caller's clock may be any that counts milliseconds
+/// forwards; time that goes backwards counts as standing still.
+///
+/// @param kind      an ecf_kind
+/// @param settings  as in ecf_delegate
+/// @param now_ms    the time at which the command starts
+/// @return a plan to be freed by ecf_plan_free. A plan that cannot go on (a bad key, a bad
+///         configuration) is made too: it gives up at its first step and tells why. NULL only
+///         when client is NULL, kind is no ecf_kind, or a key has no value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_new(
+    client: *mut ecf_client,
+    kind: i32,
+    settings: *const *const c_char,
+    now_ms: u64,
+) -> *mut ecf_plan {
+    guarded(std::ptr::null_mut(), || {
+        // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
+        let (client, settings) = unsafe { (borrowed(client), pairs(settings)) };
+        let kind: Option<Kind> = kind_from_number(kind);
+        let (Some(client), Some(kind), Some(settings)) = (client, kind, settings) else {
+            return std::ptr::null_mut();
+        };
+        let plan = client.plan(kind, &settings, now_ms);
+        let host = c_string(plan.endpoint().host.as_str().into());
+        Box::into_raw(Box::new(ecf_plan {
+            plan,
+            now_ms,
+            host,
+            report: CString::default(),
+        }))
+    })
+}
+
+/// What is to be done now.
+///
+/// @param ms  gets, for ECF_PLAN_ATTEMPT, how long the attempt may take; for ECF_PLAN_WAIT, how
+///            long to wait before the next call; else 0. Milliseconds; may be NULL.
+/// @return an ecf_step. While an attempt is under way it is ECF_PLAN_ATTEMPT again, with what
+///         is left of its time. ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_next(plan: *mut ecf_plan, now_ms: u64, ms: *mut u64) -> i32 {
+    let give_up = ecf_step::ECF_PLAN_GIVE_UP as i32;
+    guarded(give_up, || {
+        // SAFETY: the caller promises a live plan or NULL.
+        let (step, time) = match unsafe { plan.as_mut() } {
+            Some(plan) => plan.next(now_ms),
+            None => (ecf_step::ECF_PLAN_GIVE_UP, 0),
+        };
+        if !ms.is_null() {
+            // SAFETY: not NULL, so the caller promises a place for a number.
+            unsafe { ms.write(time) };
+        }
+        step as i32
+    })
+}
+
+impl ecf_plan {
+    fn next(&mut self, now_ms: u64) -> (ecf_step, u64) {
+        self.now_ms = self.now_ms.max(now_ms);
+        let step = match self.plan.next(self.now_ms) {
+            Step::Attempt { limit } => (ecf_step::ECF_PLAN_ATTEMPT, limit),
+            Step::Wait { until } => (ecf_step::ECF_PLAN_WAIT, until.saturating_sub(self.now_ms)),
+            Step::Over(Status::Ok) => (ecf_step::ECF_PLAN_DONE, 0),
+            Step::Over(_) => (ecf_step::ECF_PLAN_GIVE_UP, 0),
+        };
+        self.host = c_string(self.plan.endpoint().host.as_str().into());
+        step
+    }
+}
+
+/// The host of the attempt, an address of IPv6 without brackets. Valid until the next call on
+/// this plan. "" for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_host(plan: *const ecf_plan) -> *const c_char {
+    // SAFETY: the caller promises a live plan or NULL.
+    unsafe { plan.as_ref() }.map_or(EMPTY, |plan| plan.host.as_ptr())
+}
+
+/// The port of the attempt; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
+    // SAFETY: the caller promises a live plan or NULL.
+    unsafe { plan.as_ref() }.map_or(0, |plan| plan.plan.endpoint().port)
+}
+
+/// The number of the attempt, 1, 2, ...; 0 before the first and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_number(plan: *const ecf_plan) -> u32 {
+    // SAFETY: the caller promises a live plan or NULL.
+    unsafe { plan.as_ref() }.map_or(0, |plan| plan.plan.number())
+}
+
+/// Tells how the attempt ended.
+///
+/// @param outcome  an ecf_outcome; ECF_OUTCOME_FATAL and a number that is no outcome end the
+///                 plan with ECF_ERR_CALLER
+/// @param now_ms   the time at which it ended
+/// @return ECF_OK when it was taken; ECF_ERR_ARGUMENT for NULL, for a number that is no
+///         outcome, and when no attempt is under way (then nothing has changed).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_outcome(
+    plan: *mut ecf_plan,
+    outcome: i32,
+    now_ms: u64,
+) -> ecf_status {
+    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+        // SAFETY: the caller promises a live plan or NULL.
+        let Some(plan) = (unsafe { plan.as_mut() }) else {
+            return ecf_status::ECF_ERR_ARGUMENT;
+        };
+        if !plan.plan.is_attempting() {
+            return ecf_status::ECF_ERR_ARGUMENT;
+        }
+        plan.now_ms = plan.now_ms.max(now_ms);
+        let known = outcome_from_number(outcome);
+        let result = AttemptResult {
+            outcome: known.unwrap_or(Outcome::Fatal),
+            stage: Stage::Callback,
+            errno: 0,
+            what: Vec::new(),
+        };
+        plan.plan.outcome(result, plan.now_ms);
+        match known {
+            Some(_) => ecf_status::ECF_OK,
+            None => ecf_status::ECF_ERR_ARGUMENT,
+        }
+    })
+}
+
+/// How the plan ended; ECF_OK while it goes on. ECF_ERR_ARGUMENT for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> ecf_status {
+    // SAFETY: the caller promises a live plan or NULL.
+    match unsafe { plan.as_ref() } {
+        Some(plan) => plan.plan.status().unwrap_or(Status::Ok).into(),
+        None => ecf_status::ECF_ERR_ARGUMENT,
+    }
+}
+
+/// The report so far, as ecf_reply_report has it. Valid until the next call on this plan, also
+/// one of this function. "" for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_report(plan: *const ecf_plan) -> *const c_char {
+    guarded(EMPTY, || {
+        // SAFETY: the caller promises a plan of ecf_plan_new, which is not const, and that no
+        // other thread uses it: its report may be replaced.
+        let Some(plan) = (unsafe { plan.cast_mut().as_mut() }) else {
+            return EMPTY;
+        };
+        plan.report = c_string(plan.plan.report().into_bytes());
+        plan.report.as_ptr()
+    })
+}
+
+/// Frees a plan and all strings read from it. NULL is ignored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_free(plan: *mut ecf_plan) {
+    guarded((), || {
+        if !plan.is_null() {
+            // SAFETY: the plan is ecf_plan_new's, and the caller gives it up.
+            drop(unsafe { Box::from_raw(plan) });
+        }
+    });
+}

@@ -1,0 +1,147 @@
+//! `ecf_reply`.
+
+use std::ffi::{CString, c_char};
+
+use super::ecf_status;
+use super::guard::guarded;
+use super::strings::{EMPTY, c_string};
+use crate::client::Reply;
+
+/// The story of one command, success or not. It never changes and may be read by any thread.
+pub struct ecf_reply {
+    status: ecf_status,
+    /// With a NUL behind it; it may hold any byte.
+    text: Vec<u8>,
+    error: CString,
+    host: CString,
+    port: u16,
+    attempts: u32,
+    report: CString,
+}
+
+impl From<Reply> for ecf_reply {
+    fn from(reply: Reply) -> Self {
+        let answered_by = reply.answered_by.as_ref();
+        let attempts = reply.attempts();
+        let mut text = reply.text;
+        text.push(0);
+        Self {
+            status: reply.status.into(),
+            text,
+            error: c_string(reply.error),
+            host: c_string(answered_by.map_or(Vec::new(), |e| e.host.as_str().into())),
+            port: answered_by.map_or(0, |endpoint| endpoint.port),
+            attempts,
+            report: c_string(reply.report.into_bytes()),
+        }
+    }
+}
+
+/// Hands a reply to the caller who asked for one, and gives its status.
+///
+/// # Safety
+/// `out` must be NULL or a place for a pointer.
+pub(super) unsafe fn hand_over(reply: Reply, out: *mut *mut ecf_reply) -> ecf_status {
+    let status = reply.status.into();
+    if !out.is_null() {
+        let reply = Box::into_raw(Box::new(ecf_reply::from(reply)));
+        // SAFETY: not NULL, so the caller promises a place for a pointer.
+        unsafe { out.write(reply) };
+    }
+    status
+}
+
+/// # Safety
+/// `out` must be NULL or a place for a pointer.
+pub(super) unsafe fn clear(out: *mut *mut ecf_reply) {
+    if !out.is_null() {
+        // SAFETY: not NULL, so the caller promises a place for a pointer.
+        unsafe { out.write(std::ptr::null_mut()) };
+    }
+}
+
+/// Reads a part of a reply; `otherwise` for NULL.
+///
+/// # Safety
+/// `reply` must be NULL or a reply of this library that was not freed.
+unsafe fn part<T>(reply: *const ecf_reply, otherwise: T, read: impl FnOnce(&ecf_reply) -> T) -> T {
+    // SAFETY: not NULL, so the caller promises a live reply.
+    match unsafe { reply.as_ref() } {
+        Some(reply) => read(reply),
+        None => otherwise,
+    }
+}
+
+/// How the command ended: what the send returned. ECF_ERR_ARGUMENT for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_status(reply: *const ecf_reply) -> ecf_status {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, ecf_status::ECF_ERR_ARGUMENT, |reply| reply.status) }
+}
+
+/// What ecflow_client would print on stdout, newlines included; "" if nothing, on failure, and
+/// for NULL. It may hold any byte, also NUL: see ecf_reply_text_len. Valid until ecf_reply_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_text(reply: *const ecf_reply) -> *const c_char {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, EMPTY, |reply| reply.text.as_ptr().cast()) }
+}
+
+/// The length of the text in bytes, without the NUL that stands behind it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_text_len(reply: *const ecf_reply) -> usize {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, 0, |reply| reply.text.len() - 1) }
+}
+
+/// Why it failed: one line for each attempted host, "host:port: why", in the order of their
+/// first attempts; without an attempt, what is wrong and what to do. "" when the command
+/// succeeded, and for NULL. Bytes as the server wrote them. Valid until ecf_reply_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_error(reply: *const ecf_reply) -> *const c_char {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, EMPTY, |reply| reply.error.as_ptr()) }
+}
+
+/// The host that confirmed or refused the command; "" if none did. Valid until ecf_reply_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_host(reply: *const ecf_reply) -> *const c_char {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, EMPTY, |reply| reply.host.as_ptr()) }
+}
+
+/// The port of that host; 0 if none answered.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_port(reply: *const ecf_reply) -> u16 {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, 0, |reply| reply.port) }
+}
+
+/// How many attempts were made.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_attempts(reply: *const ecf_reply) -> u32 {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, 0, |reply| reply.attempts) }
+}
+
+/// The report, as JSON in UTF-8. Its first line holds the summary. Members: summary, status,
+/// status_number, command, kind, length_ms, answered_by, may_hold_copy (hosts that were sent
+/// the command and did not confirm it), warnings, attempts_made, attempts_omitted, and
+/// attempts: for each one number, host, port, stage, outcome, errno, start_ms, length_ms, note.
+/// Members may be added. "" for NULL. Valid until ecf_reply_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_report(reply: *const ecf_reply) -> *const c_char {
+    // SAFETY: as the header asks of every reply.
+    unsafe { part(reply, EMPTY, |reply| reply.report.as_ptr()) }
+}
+
+/// Frees a reply and all strings read from it. NULL is ignored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_reply_free(reply: *mut ecf_reply) {
+    guarded((), || {
+        if !reply.is_null() {
+            // SAFETY: the reply is this library's, and the caller gives it up.
+            drop(unsafe { Box::from_raw(reply) });
+        }
+    });
+}

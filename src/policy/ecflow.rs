@@ -1,0 +1,233 @@
+//! Profile `ecflow`: what ecFlow documents of its backup servers, to the second.
+//!
+//! With two backups and every host refusing, attempts start at these seconds:
+//!
+//! ```text
+//! primary 0, primary 10, b1 10, b1 20, b2 50, b2 60, primary 90, primary 100, b1 130 ...
+//! ```
+//!
+//! Two tries at a host, RETRY_PERIOD apart; HOST_PERIOD before the next host, but for the
+//! first change, which is immediate. The hostfile is read at the first change and looked at
+//! again before each lap.
+
+use super::{Action, End, HostIndex, Outcome, Policy, Rules, Travel};
+use crate::config::{Millis, Repeat, WhenAlive};
+
+/// The state machine of profile `ecflow` for one command.
+#[derive(Debug)]
+pub struct Ecflow {
+    rules: Rules,
+    deadline: Millis,
+    zombie_deadline: Millis,
+    now: Millis,
+    state: State,
+    host: HostIndex,
+    tries_left: u32,
+    /// Primary and backups; `None` until the hostfile was read.
+    hosts: Option<usize>,
+    has_changed_host: bool,
+    last_was_zombie: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// An attempt at `host` is to be made now.
+    Due,
+    /// It is being made, and must be over at this time.
+    UnderWay {
+        until: Millis,
+    },
+    /// Nothing happens before this time.
+    Paused {
+        until: Millis,
+        then: Then,
+    },
+    /// The number of backups has been asked for.
+    Listing(Purpose),
+    Over(End),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    TrySameHost,
+    TryNextHost,
+    StartLap,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    /// Backups are needed for the first time.
+    FirstNeed,
+    /// A lap begins; the list may have changed.
+    NewLap,
+}
+
+impl Ecflow {
+    /// A command that starts at `now`.
+    #[must_use]
+    pub fn new(rules: Rules, now: Millis) -> Self {
+        Self {
+            deadline: now.saturating_add(rules.timeout),
+            zombie_deadline: now.saturating_add(rules.zombie_timeout),
+            now,
+            state: State::Due,
+            host: 0,
+            tries_left: rules.attempts,
+            hosts: None,
+            has_changed_host: false,
+            last_was_zombie: false,
+            rules,
+        }
+    }
+
+    /// When the command gives up, as things are.
+    fn give_up_at(&self) -> Millis {
+        match self.last_was_zombie {
+            true => self.deadline.min(self.zombie_deadline),
+            false => self.deadline,
+        }
+    }
+
+    fn attempt(&mut self) -> Action {
+        let left = self.give_up_at().saturating_sub(self.now);
+        let limit = self.rules.attempt_limit.min(left);
+        self.state = State::UnderWay {
+            until: self.now.saturating_add(limit),
+        };
+        Action::Attempt {
+            host: self.host,
+            limit,
+        }
+    }
+
+    fn pause(&mut self, period: Millis, then: Then) {
+        self.state = State::Paused {
+            until: self.now.saturating_add(period),
+            then,
+        };
+    }
+
+    /// The server is alive and will be asked again; no try is used up or given back.
+    fn poll(&mut self) {
+        self.pause(self.rules.retry_period, Then::TrySameHost);
+    }
+
+    fn use_up_try(&mut self) {
+        self.tries_left = self.tries_left.saturating_sub(1);
+        if self.tries_left > 0 {
+            self.pause(self.rules.retry_period, Then::TrySameHost);
+            return;
+        }
+        match (self.rules.travel, self.hosts) {
+            (Travel::Primary(end), _) => self.state = State::Over(end),
+            (_, None) => self.state = State::Listing(Purpose::FirstNeed),
+            (_, Some(hosts)) => self.leave_host(hosts),
+        }
+    }
+
+    fn leave_host(&mut self, hosts: usize) {
+        let lap_goes_on = self.host + 1 < hosts;
+        let then = match (self.rules.travel, lap_goes_on) {
+            (_, true) => Then::TryNextHost,
+            (Travel::OneLap(end), false) => {
+                self.state = State::Over(end);
+                return;
+            }
+            (_, false) => Then::StartLap,
+        };
+        let period = match self.has_changed_host {
+            true => self.rules.host_period,
+            false => 0,
+        };
+        self.has_changed_host = true;
+        self.pause(period, then);
+    }
+
+    fn arrive_at(&mut self, host: HostIndex) {
+        self.host = host;
+        self.tries_left = self.rules.attempts;
+        self.state = State::Due;
+    }
+
+    fn resume(&mut self, then: Then) {
+        match then {
+            Then::TrySameHost => self.state = State::Due,
+            Then::TryNextHost => self.arrive_at(self.host + 1),
+            Then::StartLap => self.state = State::Listing(Purpose::NewLap),
+        }
+    }
+
+    fn advance(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+    }
+}
+
+impl Policy for Ecflow {
+    fn next(&mut self, now: Millis) -> Action {
+        self.advance(now);
+        loop {
+            let is_late = self.now >= self.give_up_at();
+            match self.state {
+                State::Over(end) => return Action::End(end),
+                State::UnderWay { until } => {
+                    return Action::Attempt {
+                        host: self.host,
+                        limit: until.saturating_sub(self.now),
+                    };
+                }
+                State::Due | State::Paused { .. } | State::Listing(_) if is_late => {
+                    self.state = State::Over(End::Deadline);
+                }
+                State::Due => return self.attempt(),
+                State::Paused { until, then } if self.now >= until => self.resume(then),
+                State::Paused { until, .. } => {
+                    return Action::Wait {
+                        until: until.min(self.give_up_at()),
+                    };
+                }
+                State::Listing(_) => return Action::ListBackups,
+            }
+        }
+    }
+
+    fn backups(&mut self, count: usize) {
+        let State::Listing(purpose) = self.state else {
+            return;
+        };
+        let hosts = count.saturating_add(1);
+        self.hosts = Some(hosts);
+        match purpose {
+            Purpose::FirstNeed => self.leave_host(hosts),
+            Purpose::NewLap => self.arrive_at(0),
+        }
+    }
+
+    fn outcome(&mut self, outcome: Outcome, now: Millis) {
+        let State::UnderWay { .. } = self.state else {
+            return;
+        };
+        self.advance(now);
+        // An attempt that was cut by the zombie's deadline has told nothing new.
+        let is_late = self.now >= self.give_up_at();
+        self.last_was_zombie = outcome == Outcome::Zombie;
+        match outcome {
+            Outcome::Ok => self.state = State::Over(End::Ok),
+            Outcome::Rejected => self.state = State::Over(End::Rejected),
+            Outcome::Fatal => self.state = State::Over(End::Fatal),
+            Outcome::Unconfirmed if self.rules.repeat == Repeat::No => {
+                self.state = State::Over(End::UnknownOutcome);
+            }
+            _ if is_late => self.state = State::Over(End::Deadline),
+            Outcome::Wait => self.poll(),
+            Outcome::Zombie if self.rules.on_zombie == WhenAlive::Stay => self.poll(),
+            Outcome::Halted if self.rules.on_halted == WhenAlive::Stay => self.poll(),
+            Outcome::Zombie | Outcome::Halted | Outcome::NotSent | Outcome::Unconfirmed => {
+                self.use_up_try();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ecflow_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+//! The numbers and choices of one command, drawn from the settings.
+
+use super::{End, Kind};
+use crate::config::{HostfilePolicy, KeyIndex, Millis, Repeat, Settings, WhenAlive};
+
+/// Where a command may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Travel {
+    /// Only to the primary; when its tries are used up the command ends so.
+    Primary(End),
+    /// Once round primary and backups; then the command ends so.
+    OneLap(End),
+    /// Round and round until the deadline.
+    Laps,
+}
+
+/// What a policy needs to know of one command. Times are in milliseconds.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Where it may go.
+    pub travel: Travel,
+    /// Tries per host in a lap, at least 1.
+    pub attempts: u32,
+    /// Pause between two tries at one host.
+    pub retry_period: Millis,
+    /// Pause before a later change of host.
+    pub host_period: Millis,
+    /// The command's deadline, counted from its start.
+    pub timeout: Millis,
+    /// The earlier deadline while the last outcome is a zombie.
+    pub zombie_timeout: Millis,
+    /// The longest that one attempt may take, all stages together.
+    pub attempt_limit: Millis,
+    /// What a zombie from a live server means.
+    pub on_zombie: WhenAlive,
+    /// What halted means.
+    pub on_halted: WhenAlive,
+    /// What a second copy would do.
+    pub repeat: Repeat,
+}
+
+/// A ping's own retry period.
+const PING_RETRY_PERIOD: Millis = 1_000;
+/// A period of 0 waits this long, so that a refusing host is asked at most 1000 times a second.
+const SHORTEST_PERIOD: Millis = 1;
+
+impl Rules {
+    /// The rules of profile `ecflow` for a command of this kind.
+    #[must_use]
+    pub fn ecflow(settings: &Settings, kind: Kind, repeat: Repeat, attempt_limit: Millis) -> Self {
+        let travel = travel(kind, settings);
+        let retry_period = match kind {
+            Kind::Ping if !settings.is_given(KeyIndex::RETRY_PERIOD) => PING_RETRY_PERIOD,
+            _ => settings.retry_period,
+        };
+        let when_alive = |choice: Option<WhenAlive>| match travel {
+            // "Fail at once" leaves no room for staying.
+            Travel::Primary(End::Denied) => WhenAlive::Rotate,
+            _ => choice.unwrap_or(WhenAlive::Rotate),
+        };
+        Self {
+            travel,
+            attempts: settings.attempts.max(1),
+            retry_period: retry_period.max(SHORTEST_PERIOD),
+            host_period: settings.host_period.max(SHORTEST_PERIOD),
+            timeout: settings.timeout,
+            zombie_timeout: settings.zombie_timeout,
+            attempt_limit,
+            on_zombie: when_alive(settings.on_zombie),
+            on_halted: when_alive(settings.on_halted),
+            repeat,
+        }
+    }
+}
+
+fn travel(kind: Kind, settings: &Settings) -> Travel {
+    use HostfilePolicy::{All, None, Task};
+    match (kind, settings.hostfile_policy, settings.denied) {
+        (Kind::Task, _, true) | (Kind::User, All, true) => Travel::Primary(End::Denied),
+        (Kind::Task, Task | All, false) | (Kind::User, All, false) => Travel::Laps,
+        (Kind::Ping, All, _) => Travel::OneLap(End::Exhausted),
+        (Kind::Task, None, false) | (Kind::User | Kind::Ping, Task | None, _) => {
+            Travel::Primary(End::Exhausted)
+        }
+    }
+}

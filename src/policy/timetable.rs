@@ -1,0 +1,39 @@
+//! What a policy would do if every host refused at once.
+
+use super::{Action, End, HostIndex, Outcome, Policy};
+use crate::config::Millis;
+
+/// No timetable has more attempts than this; a day of profile `ecflow` has some 4,300.
+const LONGEST: usize = 20_000;
+
+/// Attempts in the order in which they would be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timetable {
+    /// When, in milliseconds after the start, and at which host.
+    pub attempts: Vec<(Millis, HostIndex)>,
+    /// When and how the command would end, where that is within the horizon.
+    pub end: Option<(Millis, End)>,
+}
+
+/// Runs `policy`, which must have been started at 0, against `backups` backups that refuse,
+/// up to and with `horizon` (milliseconds).
+#[must_use]
+pub fn timetable(policy: &mut dyn Policy, backups: usize, horizon: Millis) -> Timetable {
+    let mut table = Timetable::default();
+    let mut now = 0;
+    while now <= horizon && table.attempts.len() < LONGEST {
+        match policy.next(now) {
+            Action::ListBackups => policy.backups(backups),
+            Action::Attempt { host, .. } => {
+                table.attempts.push((now, host));
+                policy.outcome(Outcome::NotSent, now);
+            }
+            Action::Wait { until } => now = until,
+            Action::End(end) => {
+                table.end = Some((now, end));
+                break;
+            }
+        }
+    }
+    table
+}

@@ -1,0 +1,12 @@
+//! Calls into the operating system that Rust's standard library does not offer, or not in
+//! the way that a guest in somebody else's process needs: no signal raised, no descriptor
+//! below 3, nothing inherited by a child, every wait bounded and ended by a cancel.
+#![allow(unsafe_code)]
+
+pub(crate) mod clock;
+pub(crate) mod file;
+pub(crate) mod identity;
+pub(crate) mod resolver;
+pub(crate) mod socket;
+pub(crate) mod stderr;
+pub(crate) mod wait;

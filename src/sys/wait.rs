@@ -1,0 +1,112 @@
+//! Waiting: for a descriptor or for a time, never longer than asked, and no longer than a
+//! few milliseconds after a cancel.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::clock;
+use crate::config::Millis;
+
+/// A cancel is noticed after so many milliseconds at the latest.
+const SLICE: Millis = 20;
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// The descriptor is ready, or has an error to tell.
+    Ready,
+    /// The time is over.
+    TimedOut,
+    /// The cancel flag is set.
+    Cancelled,
+}
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    Reading,
+    Writing,
+}
+
+/// Waits for `fd` until the time `until` ([`clock::now`]).
+pub(crate) fn on(
+    fd: BorrowedFd<'_>,
+    what: For,
+    until: Millis,
+    cancelled: &AtomicBool,
+) -> io::Result<Waited> {
+    let mut entry = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: match what {
+            For::Reading => libc::POLLIN,
+            For::Writing => libc::POLLOUT,
+        },
+        revents: 0,
+    };
+    wait(std::slice::from_mut(&mut entry), until, cancelled)
+}
+
+/// Waits until the time `until`, or a cancel.
+pub(crate) fn until(until: Millis, cancelled: &AtomicBool) -> Waited {
+    // Without descriptors, poll has nothing to complain of but its memory.
+    wait(&mut [], until, cancelled).unwrap_or(Waited::TimedOut)
+}
+
+fn wait(entries: &mut [libc::pollfd], until: Millis, cancelled: &AtomicBool) -> io::Result<Waited> {
+    loop {
+        // The descriptor first: a reply that is there beats a cancel.
+        let left = until.saturating_sub(clock::now());
+        let slice = match cancelled.load(Ordering::Acquire) {
+            true => 0,
+            false => left.min(SLICE),
+        };
+        match poll(entries, slice) {
+            Ok(true) => return Ok(Waited::Ready),
+            Ok(false) if cancelled.load(Ordering::Acquire) => return Ok(Waited::Cancelled),
+            Ok(false) if clock::now() >= until => return Ok(Waited::TimedOut),
+            Ok(false) => {}
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(why),
+        }
+    }
+}
+
+fn poll(entries: &mut [libc::pollfd], millis: Millis) -> io::Result<bool> {
+    let count = libc::nfds_t::try_from(entries.len()).unwrap_or(0);
+    let millis = libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX);
+    // SAFETY: `entries` is a slice of `count` valid entries that the call may write to.
+    match unsafe { libc::poll(entries.as_mut_ptr(), count, millis) } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(false),
+        _ => Ok(true),
+    }
+}
+
+/// Whether `fd` takes bytes at once.
+pub(crate) fn is_writable_now(fd: BorrowedFd<'_>) -> bool {
+    let mut entry = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    poll(std::slice::from_mut(&mut entry), 0).unwrap_or(false) && entry.revents & libc::POLLOUT != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_lasts_as_long_as_asked_and_a_cancel_ends_it() {
+        let calm = AtomicBool::new(false);
+        let begin = clock::start();
+        assert_eq!(until(begin + 45, &calm), Waited::TimedOut);
+        assert!(clock::now() >= begin + 45);
+        let cancelled = AtomicBool::new(true);
+        assert_eq!(
+            until(clock::now() + 3_600_000, &cancelled),
+            Waited::Cancelled
+        );
+    }
+}

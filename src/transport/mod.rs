@@ -1,0 +1,111 @@
+//! One attempt at one endpoint under one deadline: resolve, connect, write, read.
+//!
+//! The rule that everything above relies on: as long as the kernel has not taken the last
+//! byte of a request, the request was not sent, for a server applies complete frames only.
+#![forbid(unsafe_code)]
+
+mod addresses;
+mod tcp;
+
+pub use addresses::AddressBook;
+pub use tcp::exchange;
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+
+use crate::config::Millis;
+use crate::hosts::Endpoint;
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Looking the name up.
+    Resolve,
+    /// Opening a connection.
+    Connect,
+    /// Writing the request.
+    Write,
+    /// Reading the reply.
+    Read,
+    /// Judging a reply that came whole.
+    Reply,
+    /// The caller's own transport.
+    Callback,
+}
+
+impl Stage {
+    /// The stage as one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Reply => "reply",
+            Self::Callback => "callback",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The limits of one attempt, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For looking the name up and connecting, all addresses together.
+    pub connect: Millis,
+    /// For writing the request and reading the reply.
+    pub exchange: Millis,
+    /// For everything.
+    pub whole: Millis,
+}
+
+/// Where an attempt goes and what bounds it.
+pub struct Attempt<'a> {
+    /// The server.
+    pub endpoint: &'a Endpoint,
+    /// The limits, counted from the start of the attempt.
+    pub limits: Limits,
+    /// The addresses that names had.
+    pub addresses: &'a AddressBook,
+    /// Ends the attempt when it is set.
+    pub cancelled: &'a AtomicBool,
+}
+
+/// Whether the request left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The kernel did not take its last byte.
+    No,
+    /// It took all of it.
+    Yes,
+}
+
+/// Why an attempt brought no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Where it failed.
+    pub stage: Stage,
+    /// Whether the request left.
+    pub sent: Sent,
+    /// The system's error number, 0 when there is none.
+    pub errno: i32,
+    /// What happened, for a person.
+    pub what: String,
+}
+
+/// Collects the reply.
+pub trait Receiver {
+    /// Takes the next bytes; tells whether the reply is complete.
+    ///
+    /// # Errors
+    /// What is wrong with them, when no valid reply can come any more.
+    fn receive(&mut self, bytes: &[u8]) -> Result<bool, String>;
+    /// How much has come, for the message when no more comes.
+    fn progress(&self) -> String;
+}

@@ -1,0 +1,190 @@
+//! An attempt over plain TCP.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+
+use super::{Attempt, Failure, Receiver, Sent, Stage};
+use crate::config::Millis;
+use crate::sys::clock;
+use crate::sys::socket::begin_connect;
+use crate::sys::wait::{self, For, Waited};
+
+/// How much is read at once.
+const PIECE: usize = 16 * 1024;
+
+/// Sends `request` and reads the reply into `receiver`.
+///
+/// # Errors
+/// [`Failure`] says how far it came and whether the request left.
+pub fn exchange(
+    attempt: &Attempt<'_>,
+    request: &[u8],
+    receiver: &mut dyn Receiver,
+) -> Result<(), Failure> {
+    let begin = clock::start();
+    let end = begin.saturating_add(attempt.limits.whole);
+    let connect_end = begin.saturating_add(attempt.limits.connect).min(end);
+    let stream = connect(attempt, connect_end)?;
+    let exchange_end = clock::start().saturating_add(attempt.limits.exchange);
+    let mut conversation = Conversation {
+        attempt,
+        stream,
+        until: exchange_end.min(end),
+        begin,
+    };
+    conversation.write(request)?;
+    conversation.read(receiver)
+}
+
+/// Tries every address in turn. A silent one may use up its share of the time, no more.
+fn connect(attempt: &Attempt<'_>, until: Millis) -> Result<TcpStream, Failure> {
+    let addresses = attempt
+        .addresses
+        .find(attempt.endpoint, until, attempt.cancelled)?;
+    let mut failure = Failure {
+        stage: Stage::Connect,
+        sent: Sent::No,
+        errno: 0,
+        what: String::new(),
+    };
+    let mut left = addresses.len() as Millis;
+    for address in &addresses {
+        let now = clock::start();
+        let share = until.saturating_sub(now) / left.max(1);
+        left -= 1;
+        let why = match connect_to(address, now + share, attempt) {
+            Ok(stream) => return Ok(stream),
+            Err(why) => why,
+        };
+        if !failure.what.is_empty() {
+            failure.what.push_str("; ");
+        }
+        failure.what.push_str(&format!("{}: {}", address.ip(), why));
+        failure.errno = why.raw_os_error().unwrap_or(failure.errno);
+    }
+    Err(failure)
+}
+
+fn connect_to(address: &SocketAddr, until: Millis, attempt: &Attempt<'_>) -> io::Result<TcpStream> {
+    let (stream, is_connected) = begin_connect(address)?;
+    if !is_connected {
+        match wait::on(stream.as_fd(), For::Writing, until, attempt.cancelled)? {
+            Waited::Ready => {}
+            Waited::TimedOut => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+            Waited::Cancelled => return Err(io::Error::other("cancelled while connecting")),
+        }
+        if let Some(why) = stream.take_error()? {
+            return Err(why);
+        }
+    }
+    // Where nobody listens on a port that the kernel hands out to clients, a socket can be
+    // connected to itself.
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
+    }
+    Ok(stream)
+}
+
+/// A connection and the time that is left for it.
+struct Conversation<'a> {
+    attempt: &'a Attempt<'a>,
+    stream: TcpStream,
+    until: Millis,
+    begin: Millis,
+}
+
+impl Conversation<'_> {
+    fn write(&mut self, request: &[u8]) -> Result<(), Failure> {
+        let mut rest = request;
+        while !rest.is_empty() {
+            let so_far = request.len() - rest.len();
+            let fail = |errno, why: String| Failure {
+                stage: Stage::Write,
+                sent: Sent::No,
+                errno,
+                what: format!(
+                    "{why} after {so_far} of {} bytes were written",
+                    request.len()
+                ),
+            };
+            match self.stream.write(rest) {
+                Ok(taken) => rest = &rest[taken..],
+                Err(why) if is_for_later(&why) => {
+                    self.wait(For::Writing, "the server took nothing more", fail)?
+                }
+                Err(why) => return Err(fail(errno(&why), why.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, receiver: &mut dyn Receiver) -> Result<(), Failure> {
+        let mut piece = [0; PIECE];
+        loop {
+            let progress = receiver.progress();
+            let fail = |errno, why: String| Failure {
+                stage: Stage::Read,
+                sent: Sent::Yes,
+                errno,
+                what: format!("{why} ({progress})"),
+            };
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Err(fail(0, "the server closed the connection".into())),
+                Ok(count) => match receiver.receive(&piece[..count]) {
+                    Ok(true) => return Ok(()),
+                    Ok(false) if clock::now() >= self.until => {
+                        return Err(fail(
+                            libc::ETIMEDOUT,
+                            self.too_late("the reply came too slowly"),
+                        ));
+                    }
+                    Ok(false) => {}
+                    Err(why) => {
+                        return Err(Failure {
+                            what: why,
+                            ..fail(0, String::new())
+                        });
+                    }
+                },
+                Err(why) if is_for_later(&why) => self.wait(For::Reading, "no reply", fail)?,
+                Err(why) => return Err(fail(errno(&why), why.to_string())),
+            }
+        }
+    }
+
+    fn wait(
+        &self,
+        what: For,
+        silence: &str,
+        fail: impl Fn(i32, String) -> Failure,
+    ) -> Result<(), Failure> {
+        match wait::on(
+            self.stream.as_fd(),
+            what,
+            self.until,
+            self.attempt.cancelled,
+        ) {
+            Ok(Waited::Ready) => Ok(()),
+            Ok(Waited::TimedOut) => Err(fail(libc::ETIMEDOUT, self.too_late(silence))),
+            Ok(Waited::Cancelled) => Err(fail(0, "cancelled".into())),
+            Err(why) => Err(fail(errno(&why), why.to_string())),
+        }
+    }
+
+    fn too_late(&self, what: &str) -> String {
+        let millis = clock::now().saturating_sub(self.begin);
+        format!("{what} within {}.{:03} s", millis / 1_000, millis % 1_000)
+    }
+}
+
+fn is_for_later(why: &io::Error) -> bool {
+    matches!(
+        why.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+fn errno(why: &io::Error) -> i32 {
+    why.raw_os_error().unwrap_or(0)
+}
