@@ -185,9 +185,12 @@ impl Plan {
         self.story
             .tell(self.attempts, &endpoint, begin, self.now, result);
         self.policy.outcome(outcome, self.now);
-        let is_confirmed = matches!(outcome, Outcome::Ok | Outcome::Rejected);
-        if !is_confirmed && self.shared.is_cancelled() {
-            self.end(Status::Cancelled);
+        match outcome {
+            // A confirmed reply beats a cancel.
+            Outcome::Ok => self.end(Status::Ok),
+            Outcome::Rejected => self.end(Status::Rejected),
+            _ if self.shared.is_cancelled() => self.end(Status::Cancelled),
+            _ => {}
         }
     }
 

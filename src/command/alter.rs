@@ -57,6 +57,7 @@ const DELETE: Types = &[
     (b"complete", 10, Shape::Nothing),
     (b"repeat", 11, Shape::Nothing),
     (b"limit", 12, Shape::NameOrAll),
+    (b"limit_path", 13, Shape::NameValue),
     (b"inlimit", 14, Shape::NameOrAll),
     (b"zombie", 15, Shape::One),
     (b"late", 17, Shape::Nothing),
@@ -191,11 +192,11 @@ fn wrong<T>(why: String) -> Result<T, CommandError> {
 }
 
 /// A value that looks like a path is one: the first path is the value of a variable or a
-/// label when a path is left after it.
+/// label, or the path that a limit holds, when a path is left after it.
 fn take_value_back<'a>(options: &mut Vec<&'a [u8]>, paths: &mut Vec<&'a [u8]>) {
     let lacks_value = matches!(
         options.as_slice(),
-        [b"add" | b"change", b"variable" | b"label", _]
+        [b"add" | b"change", b"variable" | b"label", _] | [b"delete", b"limit_path", _]
     );
     if lacks_value && paths.len() >= 2 {
         options.push(paths.remove(0));

@@ -1,1 +1,400 @@
+//! The exchanges of the real ecflow_client 5.9.2, recorded, against ours: the same words must
+//! make the same request, byte for byte, and the same reply the same text and end.
+//!
+//! Every recorded row is judged: commands that this release does not offer must be refused as
+//! such, and every other difference stands in [`DIFFERENCES`] with its reason.
 
+#![allow(
+    unsafe_code,
+    missing_docs,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code speaks C and ends at the first surprise"
+)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ecf_failover::client::{Client, Reply, Status};
+use ecf_failover::command::COMMANDS;
+use ecf_failover::config::Configuration;
+use ecf_failover::policy::Kind;
+use harness::{Act, Peer, frame};
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+/// Rows whose request or end differs from ecflow_client's, on purpose.
+const DIFFERENCES: &[(&str, &str)] = &[
+    (
+        "local two commands",
+        "two commands in one call are refused, not half forgotten",
+    ),
+    ("init bad TRYNO", "ECF_TRYNO=abc is an error, not 0"),
+    ("init TRYNO 3x", "ECF_TRYNO=3x is an error, not 3"),
+    (
+        "label dashdash value",
+        "a text may begin with dashes, as in 5.17.0",
+    ),
+    (
+        "abort dashes",
+        "a reason may begin with dashes, as in 5.17.0",
+    ),
+    ("abort empty", "an empty reason is a reason, as in 5.17.0"),
+    (
+        "wait parse error",
+        "the server parses the expression, and its refusal is final",
+    ),
+    ("query trigger parse", "the server parses the expression"),
+    (
+        "query trigger path expr",
+        "the server parses the expression",
+    ),
+    ("alter add variable empty value", "a value may be empty"),
+    (
+        "alter add variable dash value",
+        "a value may begin with dashes, as in 5.17.0",
+    ),
+    ("alter add time bad", "the server checks the attribute"),
+    ("alter add day bad", "the server checks the attribute"),
+    ("alter add zombie bad", "the server checks the attribute"),
+    ("load bad", "the server reads the definition"),
+    (
+        "load extern",
+        "the server reads the definition; extern lines are refused",
+    ),
+    (
+        "load with externs",
+        "extern lines are refused: they would end the server",
+    ),
+    (
+        "load",
+        "the file's own text is sent, not ecFlow's print of it",
+    ),
+    ("load again fails", "the file's own text is sent"),
+    ("load force", "the file's own text is sent"),
+    ("load force first", "the file's own text is sent"),
+    ("load utf8", "the file's own text is sent"),
+    (
+        "load relative",
+        "the path is relative to a directory that is gone",
+    ),
+    ("load in memory text", "the text itself is sent"),
+    ("load never begun", "the text itself is sent"),
+    ("load check_only", "needs ecFlow's own reader: not offered"),
+    ("load stats", "needs ecFlow's own reader: not offered"),
+    ("load print", "needs ecFlow's own reader: not offered"),
+    ("halt prompt y", "no question is asked: =yes must be given"),
+    ("ping ECF_DEBUG_CLIENT", "debug output goes to the log"),
+    (
+        "local ECF_DEBUG_LEVEL bad",
+        "ECF_DEBUG_LEVEL is not a key: it is not looked at",
+    ),
+    ("pw restart", "passwords are not in this release"),
+    ("pw ok", "passwords are not in this release"),
+    (
+        "alter delete limit_path",
+        "the path of the limit is not taken for the path of a node too",
+    ),
+    ("pw bad file", "passwords are not in this release"),
+    ("pw by host name", "passwords are not in this release"),
+    ("pw wrong", "passwords are not in this release"),
+    ("pw custom", "users and passwords are not in this release"),
+    (
+        "ws read allowed",
+        "users and passwords are not in this release",
+    ),
+    (
+        "ws write denied",
+        "users and passwords are not in this release",
+    ),
+    (
+        "ws write allowed",
+        "users and passwords are not in this release",
+    ),
+    (
+        "ws write denied on path",
+        "users and passwords are not in this release",
+    ),
+    (
+        "ws user unknown",
+        "users and passwords are not in this release",
+    ),
+    (
+        "ws ping unknown",
+        "users and passwords are not in this release",
+    ),
+];
+
+/// Options that no command has and that this release refuses wherever they stand.
+const NOT_YET_BESIDE: &[&str] = &["--user", "--password", "--ssl", "--http"];
+
+#[derive(serde::Deserialize)]
+struct Row {
+    label: String,
+    args: Option<Vec<Bytes>>,
+    #[serde(default)]
+    env: BTreeMap<String, Bytes>,
+    request: Option<Bytes>,
+    request_hdr: Option<Bytes>,
+    reply: Option<Bytes>,
+    exit: serde_json::Value,
+    #[serde(default)]
+    stdout: Option<Bytes>,
+}
+
+/// A string whose bytes 0x80 and up, where they are not UTF-8, stand as U+DC80 and up.
+#[derive(Clone, Default)]
+struct Bytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+        impl Visitor<'_> for BytesVisitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                let mut plain = Vec::new();
+                let mut rest = bytes;
+                while let [first, tail @ ..] = rest {
+                    rest = match rest {
+                        [0xed, 0xb2, low, behind @ ..] => {
+                            plain.push(*low);
+                            behind
+                        }
+                        [0xed, 0xb3, low, behind @ ..] => {
+                            plain.push(low + 0x40);
+                            behind
+                        }
+                        _ => {
+                            plain.push(*first);
+                            tail
+                        }
+                    };
+                }
+                Ok(Bytes(plain))
+            }
+        }
+        deserializer.deserialize_bytes(BytesVisitor)
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let text = include_str!("ecflow-5.9.2.jsonl");
+    let rows = text.lines().map(serde_json::from_str);
+    rows.collect::<Result<_, _>>().expect("recorded rows")
+}
+
+/// The first command among the row's options.
+fn command_of(row: &Row) -> Option<&'static ecf_failover::command::Row> {
+    row.args.iter().flatten().find_map(|word| {
+        let name = word.0.strip_prefix(b"--")?;
+        let name = name.split(|&b| b == b'=').next()?;
+        COMMANDS.iter().find(|row| row.name.as_bytes() == name)
+    })
+}
+
+fn is_offered(row: &Row) -> bool {
+    let beside = row.args.iter().flatten().any(|word| {
+        let word = String::from_utf8_lossy(&word.0);
+        NOT_YET_BESIDE
+            .iter()
+            .any(|option| word.split('=').next() == Some(option))
+    });
+    !beside && command_of(row).is_some()
+}
+
+/// Sends the row's words with the row's environment to a peer that gives the row's reply.
+fn replay(row: &Row) -> (Reply, Option<Vec<u8>>) {
+    let peer = match &row.reply {
+        Some(reply) => Peer::new(&[Act::Answer(frame(&reply.0))]),
+        None => Peer::new(&[Act::CloseAfterRequest]),
+    };
+    let mut configuration = Configuration::read(|name| row.env.get(name).map(|v| v.0.clone()));
+    for (key, value) in [
+        ("ECF_HOST", "127.0.0.1"),
+        ("ECF_PORT", &peer.port.to_string()),
+        ("ECF_FAILOVER_ATTEMPTS", "1"),
+        ("ECF_HOSTFILE_POLICY", "none"),
+        ("ECF_FAILOVER_RETRY_PERIOD", "0.01"),
+        ("ECF_TIMEOUT", "0.2"),
+    ] {
+        // Those that the row leaves to the recording's own server.
+        if key != "ECF_PORT" || row.label != "local bad ECF_PORT" {
+            configuration
+                .set(key.as_bytes(), value.as_bytes())
+                .expect(key);
+        }
+    }
+    let argv: Vec<Vec<u8>> = row
+        .args
+        .iter()
+        .flatten()
+        .map(|word| here(&word.0, peer.port))
+        .collect();
+    let client = Client::new(configuration);
+    let is_task = command_of(row).is_some_and(|command| command.kind == Kind::Task);
+    let reply = match is_task {
+        true => client.send_task(&argv),
+        false => client.send_user(&argv),
+    };
+    let request = match reply.attempts() {
+        0 => None,
+        _ => peer.requests().into_iter().next(),
+    };
+    (reply, request)
+}
+
+/// The recording's places, moved here.
+fn here(word: &[u8], port: u16) -> Vec<u8> {
+    let files = harness::source_root().join("tests/golden/files");
+    let text = String::from_utf8(word.to_vec());
+    let Ok(text) = text else {
+        return word.to_vec();
+    };
+    let moved = text
+        .replace(
+            "/tmp/ecflow-capture/cap592/d",
+            files.to_str().expect("a path"),
+        )
+        .replace("=32011", &format!("={port}"));
+    match moved.as_str() {
+        "32011" => port.to_string().into_bytes(),
+        "--host=localhost" => b"--host=127.0.0.1".to_vec(),
+        _ => moved.into_bytes(),
+    }
+}
+
+/// Host and user names are those of the machine; everything else must be equal.
+fn without_names(request: &[u8]) -> String {
+    request
+        .escape_ascii()
+        .to_string()
+        .split("\\n")
+        .map(|line| match line {
+            line if line.contains("\"cl_host_\\\": ") => "cl_host_",
+            line if line.contains("\"user_\\\": ") => "user_",
+            line => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A ping's line without its time.
+fn without_time(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text).into_owned();
+    match text.split_once(" succeeded in ") {
+        Some((start, _)) => start.split('(').next().unwrap_or_default().to_owned(),
+        None => text,
+    }
+}
+
+fn differences(row: &Row) -> Vec<String> {
+    let (reply, request) = replay(row);
+    let mut told = Vec::new();
+    let wanted = row
+        .request
+        .as_ref()
+        .map(|request| without_names(&request.0));
+    let got = request.map(|request| without_names(&request[8..]));
+    if got != wanted {
+        let error = String::from_utf8_lossy(&reply.error).into_owned();
+        told.push(format!("request: {got:?}\nwanted: {wanted:?}\n{error}"));
+    }
+    let succeeded = row.exit == 0;
+    if (reply.status == Status::Ok) != succeeded {
+        told.push(format!(
+            "ended with {}, wanted exit {}",
+            reply.status, row.exit
+        ));
+    }
+    let stdout = row.stdout.clone().unwrap_or_default();
+    if succeeded && without_time(&reply.text) != without_time(&stdout.0) {
+        told.push(format!(
+            "text {:?}, wanted {:?}",
+            String::from_utf8_lossy(&reply.text),
+            String::from_utf8_lossy(&stdout.0)
+        ));
+    }
+    told
+}
+
+#[test]
+fn offered_commands_make_the_recorded_requests_and_take_the_recorded_replies() {
+    let (mut judged, mut wrong) = (0, Vec::new());
+    let mut unused: Vec<&str> = DIFFERENCES.iter().map(|(label, _)| *label).collect();
+    for row in rows().iter().filter(|row| is_offered(row)) {
+        judged += 1;
+        let told = differences(row);
+        let is_listed = DIFFERENCES.iter().any(|(label, _)| *label == row.label);
+        match (told.is_empty(), is_listed) {
+            (true, true) => {}
+            (false, true) => unused.retain(|label| *label != row.label),
+            (true, false) => {}
+            (false, false) => wrong.push(format!("{}: {}", row.label, told.join("\n"))),
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {judged}:\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+    assert!(unused.is_empty(), "listed, but equal or absent: {unused:?}");
+    println!(
+        "{judged} rows replayed, {} differ on purpose",
+        DIFFERENCES.len()
+    );
+    assert!(judged > 400, "{judged}");
+}
+
+#[test]
+fn the_header_of_a_frame_is_the_recorded_one() {
+    let mut judged = 0;
+    for row in rows() {
+        let (Some(request), Some(header)) = (&row.request, &row.request_hdr) else {
+            continue;
+        };
+        judged += 1;
+        let framed = ecf_failover::wire::frame(&request.0).expect("small enough");
+        assert_eq!(framed[..8], header.0, "{}", row.label);
+    }
+    assert!(judged > 500, "{judged}");
+}
+
+#[test]
+fn every_other_recorded_command_is_refused_with_the_reason() {
+    let mut judged = 0;
+    for row in rows()
+        .iter()
+        .filter(|row| !is_offered(row) && row.args.is_some())
+    {
+        if row.env.contains_key("NO_ECF") {
+            continue;
+        }
+        judged += 1;
+        let (reply, request) = replay(row);
+        let error = String::from_utf8_lossy(&reply.error).into_owned();
+        let is_refused = [
+            "not offered",
+            "belongs to no option",
+            "is not an option",
+            "could be",
+            "no command",
+        ];
+        let pinged = row.label == "local abbreviated option";
+        assert!(
+            pinged || is_refused.iter().any(|words| error.contains(words)),
+            "{}: {error}",
+            row.label
+        );
+        assert_eq!(request.is_some(), pinged, "{}: sent", row.label);
+    }
+    assert!(judged > 250, "{judged}");
+}

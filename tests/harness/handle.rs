@@ -1,0 +1,222 @@
+//! A client by its C ABI.
+
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::ptr;
+
+use ecf_failover::ffi::*;
+
+/// What a command told at its end.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub status: i32,
+    pub text: Vec<u8>,
+    pub error: String,
+    pub host: String,
+    pub port: u16,
+    pub attempts: u32,
+    pub report: String,
+}
+
+impl Told {
+    /// `(port, outcome, start_ms)` of each attempt.
+    pub fn attempts(&self) -> Vec<(u16, String, u64)> {
+        let report: serde_json::Value = serde_json::from_str(&self.report).expect("JSON");
+        let attempts = report["attempts"].as_array().expect("attempts");
+        attempts
+            .iter()
+            .map(|attempt| {
+                (
+                    u16::try_from(attempt["port"].as_u64().unwrap()).unwrap(),
+                    attempt["outcome"].as_str().unwrap().to_owned(),
+                    attempt["start_ms"].as_u64().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    pub fn ports(&self) -> Vec<u16> {
+        self.attempts().iter().map(|(port, ..)| *port).collect()
+    }
+}
+
+/// An `ecf_client`.
+pub struct Handle(pub *mut ecf_client);
+
+// The header allows any number of threads.
+unsafe impl Send for Handle {}
+unsafe impl Sync for Handle {}
+
+impl Handle {
+    /// A client with settings on top of the environment, which tests/run keeps free of ECF_*.
+    pub fn new(settings: &[(&str, &str)]) -> Self {
+        let handle = Self(ecf_client_new());
+        for (key, value) in settings {
+            assert_eq!(handle.set(key, value), ecf_status::ECF_OK, "{key}={value}");
+        }
+        handle
+    }
+
+    /// A client for the task /s/f/t with short periods.
+    pub fn quick(primary: u16, settings: &[(&str, &str)]) -> Self {
+        let handle = Self::new(&[
+            ("ECF_HOST", "127.0.0.1"),
+            ("ECF_PORT", &primary.to_string()),
+            ("ECF_NAME", "/s/f/t"),
+            ("ECF_PASS", "_DJP_"),
+            ("ECF_TRYNO", "1"),
+            ("ECF_FAILOVER_RETRY_PERIOD", "0.02"),
+            ("ECF_FAILOVER_HOST_PERIOD", "0.06"),
+            ("ECF_TIMEOUT", "60"),
+        ]);
+        for (key, value) in settings {
+            assert_eq!(handle.set(key, value), ecf_status::ECF_OK, "{key}={value}");
+        }
+        handle
+    }
+
+    pub fn set(&self, key: &str, value: &str) -> ecf_status {
+        let (key, value) = (CString::new(key).unwrap(), CString::new(value).unwrap());
+        unsafe { ecf_client_set(self.0, key.as_ptr(), value.as_ptr()) }
+    }
+
+    pub fn get(&self, key: &str) -> Result<String, ecf_status> {
+        let key = CString::new(key).unwrap();
+        text(|buf, cap, needed| unsafe { ecf_client_get(self.0, key.as_ptr(), buf, cap, needed) })
+    }
+
+    pub fn check(&self) -> String {
+        text(|buf, cap, needed| unsafe { ecf_client_check(self.0, buf, cap, needed) }).unwrap()
+    }
+
+    pub fn explain(&self, kind: ecf_kind, horizon_ms: u64) -> Result<String, ecf_status> {
+        text(|buf, cap, needed| unsafe {
+            ecf_client_explain(self.0, kind as i32, horizon_ms, buf, cap, needed)
+        })
+    }
+
+    pub fn cancel(&self) {
+        assert_eq!(unsafe { ecf_client_cancel(self.0) }, ecf_status::ECF_OK);
+    }
+
+    pub fn resume(&self) {
+        assert_eq!(unsafe { ecf_client_resume(self.0) }, ecf_status::ECF_OK);
+    }
+
+    pub fn task(&self, argv: &[&str]) -> Told {
+        self.send(argv, ecf_send_task_cmd)
+    }
+
+    pub fn user(&self, argv: &[&str]) -> Told {
+        self.send(argv, ecf_send_user_cmd)
+    }
+
+    fn send(
+        &self,
+        argv: &[&str],
+        function: unsafe extern "C" fn(
+            *mut ecf_client,
+            i32,
+            *const *const c_char,
+            *mut *mut ecf_reply,
+        ) -> ecf_status,
+    ) -> Told {
+        let words: Vec<_> = argv
+            .iter()
+            .map(|word| CString::new(*word).unwrap())
+            .collect();
+        let pointers: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
+        let mut reply = ptr::null_mut();
+        let argc = i32::try_from(pointers.len()).unwrap();
+        let status = unsafe { function(self.0, argc, pointers.as_ptr(), &raw mut reply) };
+        take(status, reply)
+    }
+
+    /// Delegates; the callback gets host, port, number and limit, and answers an outcome.
+    pub fn delegate(
+        &self,
+        kind: ecf_kind,
+        settings: &[(&str, &str)],
+        attempt: &mut Delegate<'_>,
+    ) -> Told {
+        let strings: Vec<_> = settings
+            .iter()
+            .flat_map(|(key, value)| [*key, *value])
+            .map(|text| CString::new(text).unwrap())
+            .collect();
+        let mut list: Vec<_> = strings.iter().map(|text| text.as_ptr()).collect();
+        list.push(ptr::null());
+        let mut reply = ptr::null_mut();
+        let mut attempt: &mut Delegate<'_> = attempt;
+        let user = (&raw mut attempt).cast::<c_void>();
+        let status = unsafe {
+            ecf_delegate(
+                self.0,
+                kind as i32,
+                list.as_ptr(),
+                Some(trampoline),
+                user,
+                &raw mut reply,
+            )
+        };
+        take(status, reply)
+    }
+}
+
+/// A callback for [`Handle::delegate`].
+pub type Delegate<'a> = dyn FnMut(*mut ecf_attempt) -> i32 + 'a;
+
+unsafe extern "C" fn trampoline(user: *mut c_void, attempt: *mut ecf_attempt) -> i32 {
+    let call = unsafe { &mut *user.cast::<&mut Delegate<'_>>() };
+    call(attempt)
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        unsafe { ecf_client_free(self.0) };
+    }
+}
+
+fn take(status: ecf_status, reply: *mut ecf_reply) -> Told {
+    assert!(!reply.is_null(), "a reply is always made");
+    unsafe {
+        assert_eq!(ecf_reply_status(reply), status);
+        let length = ecf_reply_text_len(reply);
+        let text = std::slice::from_raw_parts(ecf_reply_text(reply).cast::<u8>(), length);
+        let told = Told {
+            status: status as i32,
+            text: text.to_vec(),
+            error: string(ecf_reply_error(reply)),
+            host: string(ecf_reply_host(reply)),
+            port: ecf_reply_port(reply),
+            attempts: ecf_reply_attempts(reply),
+            report: string(ecf_reply_report(reply)),
+        };
+        ecf_reply_free(reply);
+        told
+    }
+}
+
+fn string(text: *const c_char) -> String {
+    let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Asks for the size first, then for the text.
+fn text(ask: impl Fn(*mut c_char, usize, *mut usize) -> ecf_status) -> Result<String, ecf_status> {
+    let mut needed = 0;
+    let status = ask(ptr::null_mut(), 0, &raw mut needed);
+    if needed == 0 {
+        return Err(status);
+    }
+    let mut buffer = vec![1_u8; needed];
+    assert_eq!(
+        ask(buffer.as_mut_ptr().cast(), needed, &raw mut needed),
+        status
+    );
+    assert_eq!(buffer.pop(), Some(0), "terminated");
+    let text = String::from_utf8(buffer).expect("UTF-8");
+    match status {
+        ecf_status::ECF_OK => Ok(text),
+        _ => Err(status),
+    }
+}

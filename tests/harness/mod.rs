@@ -1,0 +1,19 @@
+//! What the tests share: the C ABI as a Rust caller, scripted peers, real ecFlow servers.
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "each test uses a part of it"
+)]
+
+mod handle;
+mod peer;
+mod ports;
+mod program;
+mod server;
+
+pub use handle::{Delegate, Handle, Told};
+pub use peer::{Act, Peer, frame, replies};
+pub use ports::{free_port, refused_port};
+pub use program::{Program, library_directory, scratch, source_root};
+pub use server::{Server, ecflow_client, suite};

@@ -1,0 +1,214 @@
+//! A scripted server for what a real one cannot be made to do.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a peer does with one connection.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Reads the request and answers with these bytes.
+    Answer(Vec<u8>),
+    /// Closes with a reset, before anything is read.
+    Reset,
+    /// Reads the request and closes without a word.
+    CloseAfterRequest,
+    /// Reads the request and says nothing until the test ends.
+    Silence,
+}
+
+/// The acts of a peer in order; the last one repeats.
+pub struct Peer {
+    pub port: u16,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    stop: Arc<AtomicBool>,
+    threads: Arc<Mutex<Vec<thread::JoinHandle<()>>>>,
+}
+
+/// One connection as the peer saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub at: Instant,
+    pub request: Vec<u8>,
+}
+
+impl Peer {
+    pub fn new(acts: &[Act]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("non-blocking");
+        let port = listener.local_addr().expect("an address").port();
+        let peer = Self {
+            port,
+            seen: Arc::default(),
+            stop: Arc::default(),
+            threads: Arc::default(),
+        };
+        let (seen, stop, threads) = (peer.seen.clone(), peer.stop.clone(), peer.threads.clone());
+        let acts = acts.to_vec();
+        let accepting = thread::spawn(move || {
+            let mut number = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let Ok((stream, _)) = listener.accept() else {
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
+                };
+                let at = Instant::now();
+                let act = acts[number.min(acts.len() - 1)].clone();
+                number += 1;
+                let (seen, stop) = (seen.clone(), stop.clone());
+                let index = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(Seen {
+                        at,
+                        request: Vec::new(),
+                    });
+                    seen.len() - 1
+                };
+                let serving = thread::spawn(move || {
+                    let request = serve(stream, &act, &stop);
+                    seen.lock().unwrap()[index].request = request;
+                });
+                threads.lock().unwrap().push(serving);
+            }
+        });
+        peer.threads.lock().unwrap().push(accepting);
+        peer
+    }
+
+    /// A peer that answers every request with the same reply body.
+    pub fn answering(body: &str) -> Self {
+        Self::new(&[Act::Answer(frame(body.as_bytes()))])
+    }
+
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    pub fn times(&self) -> Vec<Instant> {
+        self.seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|seen| seen.at)
+            .collect()
+    }
+
+    /// The requests, once all of them have been read.
+    pub fn requests(&self) -> Vec<Vec<u8>> {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            let seen = self.seen.lock().unwrap().clone();
+            if seen.iter().all(|seen| !seen.request.is_empty()) || Instant::now() > end {
+                return seen.into_iter().map(|seen| seen.request).collect();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        loop {
+            let thread = self.threads.lock().unwrap().pop();
+            match thread {
+                Some(thread) => drop(thread.join()),
+                None => break,
+            }
+        }
+    }
+}
+
+fn serve(mut stream: TcpStream, act: &Act, stop: &AtomicBool) -> Vec<u8> {
+    stream.set_nonblocking(false).expect("blocking");
+    let limit = Some(Duration::from_secs(30));
+    stream.set_read_timeout(limit).expect("a limit");
+    stream.set_write_timeout(limit).expect("a limit");
+    if matches!(act, Act::Reset) {
+        reset(stream);
+        return Vec::new();
+    }
+    let request = read_frame(&mut stream).unwrap_or_default();
+    match act {
+        Act::Answer(bytes) => {
+            stream.write_all(bytes).ok();
+        }
+        Act::Silence => {
+            while !stop.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Act::CloseAfterRequest | Act::Reset => {}
+    }
+    request
+}
+
+fn reset(stream: TcpStream) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            size_of::<libc::linger>() as libc::socklen_t,
+        );
+    }
+}
+
+fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut header = [0; 8];
+    stream.read_exact(&mut header)?;
+    let length = std::str::from_utf8(&header).ok();
+    let length = length.and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body)?;
+    Ok([&header[..], &body].concat())
+}
+
+/// A frame around a reply's body.
+pub fn frame(body: &[u8]) -> Vec<u8> {
+    let mut framed = format!("{:8x}", body.len()).into_bytes();
+    framed.extend(body);
+    framed
+}
+
+/// Bodies of replies, as an ecFlow server writes them.
+pub mod replies {
+    fn reply(class: &str, member: &str) -> String {
+        format!(
+            "{{\n\"22ServerToClientResponse\": {{\n\"stc_cmd_\": {{\n\"polymorphic_id\": 2147483649,\n\"polymorphic_name\": \"{class}\",\n\"ptr_wrapper\": {{\n\"id\": 2147483649,\n\"data\": {{\n\"cereal_class_version\": 0,\n\"value0\": {{\n\"cereal_class_version\": 0\n}},\n{member}\n}}\n}}\n}}\n}}\n}}"
+        )
+    }
+
+    pub fn ok() -> String {
+        reply("StcCmd", "\"api_\": 0")
+    }
+
+    pub fn halted() -> String {
+        reply("StcCmd", "\"api_\": 1")
+    }
+
+    pub fn wait() -> String {
+        reply("StcCmd", "\"api_\": 2")
+    }
+
+    pub fn zombie() -> String {
+        reply("BlockClientZombieCmd", "\"zombie_type_\": 5")
+    }
+
+    pub fn error(words: &str) -> String {
+        reply("ErrorCmd", &format!("\"error_msg_\": \"{words}\""))
+    }
+
+    pub fn text(text: &str) -> String {
+        reply("SStringCmd", &format!("\"str_\": \"{text}\""))
+    }
+}

@@ -1,0 +1,97 @@
+//! Compilers and programs, as a stranger would use them on the built library.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The root of the sources.
+pub fn source_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where the shared library lies that was built with this test.
+pub fn library_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("a path");
+    let directory = test.parent().and_then(Path::parent).expect("target/debug");
+    assert!(
+        directory.join("libecf_failover.so").exists(),
+        "no shared library in {}: run cargo build first, as tests/run does",
+        directory.display()
+    );
+    directory.to_owned()
+}
+
+/// A fresh directory of this test, by name.
+pub fn scratch(name: &str) -> PathBuf {
+    let target = library_directory().join("scratch");
+    let directory = target.join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    directory
+}
+
+/// A program that is run with an environment of its own and within a time.
+pub struct Program(Command);
+
+impl Program {
+    /// A program with no ECF_* in its environment but those that are given.
+    pub fn new(path: impl AsRef<Path>, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(path.as_ref());
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("ECF_") || key == "NO_ECF" {
+                command.env_remove(key);
+            }
+        }
+        command
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null());
+        Self(command)
+    }
+
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.0.args(args);
+        self
+    }
+
+    pub fn directory(mut self, directory: &Path) -> Self {
+        self.0.current_dir(directory);
+        self
+    }
+
+    pub fn command(self) -> Command {
+        self.0
+    }
+
+    /// Runs it to its end; a minute is the limit.
+    pub fn run(mut self) -> Output {
+        self.0.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shown = format!("{:?}", self.0);
+        let mut child = self
+            .0
+            .spawn()
+            .unwrap_or_else(|why| panic!("{shown}: {why}"));
+        let end = Instant::now() + Duration::from_secs(60);
+        while child.try_wait().expect("a child").is_none() {
+            if Instant::now() > end {
+                child.kill().ok();
+                panic!("{shown} did not end within a minute");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        child.wait_with_output().expect("its output")
+    }
+
+    /// Runs it and wants success; gives its stdout.
+    pub fn succeed(self) -> String {
+        let shown = format!("{:?}", self.0);
+        let output = self.run();
+        assert!(
+            output.status.success(),
+            "{shown}: {}\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
