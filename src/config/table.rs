@@ -37,6 +37,7 @@ impl KeyIndex {
     pub const RETRY_PERIOD: Self = Self(position("ECF_FAILOVER_RETRY_PERIOD"));
 }
 
+#[expect(clippy::panic, reason = "runs in the compiler only")]
 const fn position(name: &str) -> usize {
     let mut index = 0;
     while index < KEYS.len() {

@@ -130,8 +130,9 @@ pub unsafe extern "C" fn ecf_client_check(
     })
 }
 
-/// Tells the timetable that a command would follow if every host refused at once: a line
-/// "<seconds> <host>:<port>" for each attempt, and "<seconds> - <status>" where it would end.
+/// Tells the timetable that a command would follow if every host refused at once: a line like
+/// "10.000 primary:3141" for each attempt, and one like "86400.000 - ECF_ERR_TIMEOUT" for its
+/// end. Times are in seconds after the start, and the two parts of a line stand one blank apart.
 /// Reads the hostfile; contacts nobody.
 ///
 /// @param kind        an ecf_kind

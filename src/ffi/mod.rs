@@ -1,7 +1,7 @@
 //! The C ABI: pointers in, status out, one file for each C type.
 //!
 //! The doc comments here become `include/ecf_failover.h`, so they speak to a C programmer.
-//! Every body runs inside [`guard::guarded`]; no panic crosses the boundary.
+//! Every body runs inside `guard::guarded`; no panic crosses the boundary.
 #![allow(unsafe_code, non_camel_case_types)]
 
 mod about;

@@ -64,9 +64,15 @@ fn a_day_of_outage_ends_at_the_day_and_not_before() {
 
 #[test]
 fn where_a_command_may_go_and_how_it_ends() {
-    let primary_only: &[(Millis, HostIndex)] = &[(0, 0), (10, 0)];
-    let lap: &[(Millis, HostIndex)] = &[(0, 0), (1, 0), (1, 1), (2, 1)];
-    let rows: [(Kind, &[(&str, &str)], &[(Millis, HostIndex)], End); 8] = [
+    let primary_only: &'static [(Millis, HostIndex)] = &[(0, 0), (10, 0)];
+    let lap: &'static [(Millis, HostIndex)] = &[(0, 0), (1, 0), (1, 1), (2, 1)];
+    type Row = (
+        Kind,
+        &'static [(&'static str, &'static str)],
+        &'static [(Millis, HostIndex)],
+        End,
+    );
+    let rows: [Row; 8] = [
         (Kind::User, &[], primary_only, End::Exhausted),
         (
             Kind::User,

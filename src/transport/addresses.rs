@@ -1,7 +1,7 @@
 //! What names meant when the resolver last answered.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
@@ -11,6 +11,13 @@ use crate::hosts::{Endpoint, Host};
 use crate::sys::resolver::{NoAddress, look_up};
 
 use super::{Failure, Sent, Stage};
+
+/// What localhost means everywhere (RFC 6761, 6.3), so that no resolver is asked. ecFlow's
+/// servers listen on IPv4.
+const LOOPBACK: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
 
 /// The last good addresses of every name, used when the resolver fails or is late.
 #[derive(Debug, Default)]
@@ -27,6 +34,9 @@ impl AddressBook {
         let Endpoint { host, port } = endpoint;
         if let Some(address) = host.address() {
             return Ok(vec![SocketAddr::new(address, *port)]);
+        }
+        if host.as_str().eq_ignore_ascii_case("localhost") {
+            return Ok(LOOPBACK.map(|ip| SocketAddr::new(ip, *port)).to_vec());
         }
         let why = match look_up(host.as_str(), *port, until, cancelled) {
             Ok(found) => {

@@ -61,7 +61,9 @@ fn connect(attempt: &Attempt<'_>, until: Millis) -> Result<TcpStream, Failure> {
             failure.what.push_str("; ");
         }
         failure.what.push_str(&format!("{}: {}", address.ip(), why));
-        failure.errno = why.raw_os_error().unwrap_or(failure.errno);
+        if failure.errno == 0 {
+            failure.errno = errno(&why);
+        }
     }
     Err(failure)
 }

@@ -1,1 +1,243 @@
+//! The C ABI as a stranger meets it: the header alone, C programs, the exported symbols.
 
+#![allow(
+    unsafe_code,
+    missing_docs,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code ends at the first surprise"
+)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harness::{Peer, Program, library_directory, replies, scratch, source_root};
+
+const COMPILERS: &[(&str, &str)] = &[("gcc", "g++"), ("clang", "clang++")];
+const C_MODES: &[&str] = &["-std=c99", "-std=c11", "-std=c17"];
+const CPP_MODES: &[&str] = &["-std=c++11", "-std=c++17"];
+const STRICT: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+/// Compiles one source against the header and the built library.
+fn compile(compiler: &str, mode: &str, source: &Path, extra: &[&str]) -> PathBuf {
+    let program = source.with_extension(format!("{compiler}{mode}").replace(['=', '+'], "-"));
+    let program = scratch("abi").join(program.file_name().unwrap());
+    let library = library_directory();
+    let include = source_root().join("include");
+    let rpath = format!("-Wl,-rpath,{}", library.display());
+    let mut args = vec![mode];
+    args.extend(STRICT);
+    args.extend(extra);
+    args.extend([
+        "-I",
+        include.to_str().unwrap(),
+        source.to_str().unwrap(),
+        "-L",
+        library.to_str().unwrap(),
+        "-lecf_failover",
+        &rpath,
+        "-o",
+        program.to_str().unwrap(),
+    ]);
+    Program::new(compiler, &[]).args(&args).succeed();
+    program
+}
+
+#[test]
+fn the_header_compiles_alone_and_twice_in_every_mode() {
+    let directory = scratch("header");
+    let text = "#include \"ecf_failover.h\"\n#include \"ecf_failover.h\"\nint main(void) { return (int)ecf_version_number() < 0; }\n";
+    let (c, cpp) = (directory.join("alone.c"), directory.join("alone.cpp"));
+    fs::write(&c, text).unwrap();
+    fs::write(
+        &cpp,
+        text.replace("(void)", "()").replace(
+            "(int)ecf_version_number()",
+            "static_cast<int>(ecf_version_number())",
+        ),
+    )
+    .unwrap();
+    for (cc, cxx) in COMPILERS {
+        for mode in C_MODES {
+            compile(
+                cc,
+                mode,
+                &c,
+                &["-Wstrict-prototypes", "-Wmissing-prototypes"],
+            );
+        }
+        for mode in CPP_MODES {
+            compile(cxx, mode, &cpp, &["-Wold-style-cast"]);
+        }
+    }
+}
+
+#[test]
+fn a_c_program_finds_the_contract_kept_and_leaks_nothing() {
+    let program = compile(
+        "gcc",
+        "-std=c99",
+        &source_root().join("tests/c/contract.c"),
+        &["-g"],
+    );
+    assert_eq!(Program::new(&program, &[]).succeed(), "");
+    let clang = compile(
+        "clang",
+        "-std=c17",
+        &source_root().join("tests/c/contract.c"),
+        &[],
+    );
+    assert_eq!(Program::new(&clang, &[]).succeed(), "");
+    valgrind(&program, &[], &[]);
+}
+
+#[test]
+fn a_command_leaks_nothing_whether_it_succeeds_or_fails() {
+    let program = compile(
+        "gcc",
+        "-std=c99",
+        &source_root().join("tests/c/job.c"),
+        &["-g"],
+    );
+    let peer = Peer::answering(&replies::ok());
+    let (live, dead) = (peer.port.to_string(), harness::refused_port().to_string());
+    for (host, port, extra) in [
+        ("127.0.0.1", &live, ("ECF_RID", "1")),
+        ("localhost", &live, ("ECF_DEBUG_CLIENT", "1")),
+        ("127.0.0.1", &dead, ("ECF_DENIED", "1")),
+        ("no.such.host.invalid", &dead, ("ECF_DENIED", "1")),
+        ("127.0.0.1", &live, ("ECF_PORT", "x")),
+    ] {
+        let environment = [
+            ("ECF_HOST", host),
+            ("ECF_PORT", port.as_str()),
+            ("ECF_NAME", "/s/f/t"),
+            ("ECF_PASS", "sesame"),
+            ("ECF_FAILOVER_RETRY_PERIOD", "0.01"),
+            extra,
+        ];
+        let output = valgrind(&program, &environment, &["--meter=m", "1"]);
+        assert!(!output.contains("sesame"), "{output}");
+    }
+}
+
+/// Runs a program under valgrind: no error, no leak.
+fn valgrind(program: &Path, environment: &[(&str, &str)], args: &[&str]) -> String {
+    let mut all = vec![
+        "--error-exitcode=99",
+        "--leak-check=full",
+        "--show-leak-kinds=definite,indirect",
+        "--errors-for-leak-kinds=definite,indirect",
+        // glibc's own thread for names is still there at the end, and so is its memory.
+        "--run-libc-freeres=no",
+        program.to_str().unwrap(),
+    ];
+    all.extend(args);
+    let output = Program::new("valgrind", environment).args(&all).run();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_ne!(output.status.code(), Some(99), "{errors}");
+    assert!(errors.contains("ERROR SUMMARY: 0 errors"), "{errors}");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!stdout.contains("sesame"));
+    errors
+}
+
+#[test]
+fn nothing_is_printed_unless_it_is_asked_for_and_no_secret_ever() {
+    let directory = scratch("quiet");
+    let source = directory.join("quiet.c");
+    let text = "#include \"ecf_failover.h\"\nint main(void) { const char *argv[] = { \"--meter=m\", \"1\" };\n ecf_client *c = ecf_client_new(); ecf_status s = ecf_send_task_cmd(c, 2, argv, 0);\n ecf_client_free(c); return (int)s; }\n";
+    fs::write(&source, text).unwrap();
+    let program = compile("gcc", "-std=c99", &source, &[]);
+    let port = harness::refused_port().to_string();
+    let environment = [
+        ("ECF_HOST", "127.0.0.1"),
+        ("ECF_PORT", port.as_str()),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "sesame"),
+        ("ECF_DENIED", ""),
+        ("ECF_FAILOVER_RETRY_PERIOD", "0.01"),
+    ];
+    let output = Program::new(&program, &environment).run();
+    assert_eq!(
+        output.status.code(),
+        Some(6),
+        "ECF_DENIED counts when it is empty"
+    );
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    let mut debug = environment.to_vec();
+    debug.push(("ECF_DEBUG_CLIENT", "1"));
+    let output = Program::new(&program, &debug).run();
+    let lines = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.stdout.is_empty());
+    assert!(lines.contains("attempt.end number=2"), "{lines}");
+    assert!(!lines.contains("sesame"), "{lines}");
+}
+
+#[test]
+fn the_exported_symbols_are_the_listed_ones() {
+    let library = library_directory().join("libecf_failover.so");
+    let listed = include_str!("symbols.txt");
+    let output = Program::new("nm", &[])
+        .args(&["-D", "--defined-only", library.to_str().unwrap()])
+        .succeed();
+    let mut exported: Vec<_> = output
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    exported.sort_unstable();
+    assert_eq!(exported, listed.lines().collect::<Vec<_>>());
+    let header = fs::read_to_string(source_root().join("include/ecf_failover.h")).unwrap();
+    for symbol in listed.lines() {
+        assert!(
+            header.contains(&format!("{symbol}(")),
+            "{symbol} is in the header"
+        );
+    }
+}
+
+#[test]
+fn the_header_has_no_name_of_an_environment_variable() {
+    let header = fs::read_to_string(source_root().join("include/ecf_failover.h")).unwrap();
+    let code: String = header
+        .split("/*")
+        .map(|part| part.split_once("*/").map_or(part, |(_, code)| code))
+        .collect();
+    for key in ecf_failover::config::KEYS {
+        let mut words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        assert!(!words.any(|word| word == key.name), "{}", key.name);
+    }
+}
+
+/// The README's C example, pasted.
+#[test]
+fn the_example_of_the_readme_works_when_pasted() {
+    let readme = fs::read_to_string(source_root().join("README.md")).unwrap();
+    let example = readme
+        .split("```c\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("a C example");
+    let source = scratch("readme").join("example.c");
+    fs::write(&source, example).unwrap();
+    let program = compile("gcc", "-std=c99", &source, &[]);
+    let peer = Peer::answering(&replies::ok());
+    let port = peer.port.to_string();
+    let environment = [
+        ("ECF_HOST", "localhost"),
+        ("ECF_PORT", port.as_str()),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "p"),
+    ];
+    Program::new(&program, &environment).succeed();
+    assert_eq!(peer.count(), 1);
+}

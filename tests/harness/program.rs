@@ -10,13 +10,13 @@ pub fn source_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where the shared library lies that was built with this test.
+/// Where the shared library lies that was built with this test: beside it.
 pub fn library_directory() -> PathBuf {
     let test = std::env::current_exe().expect("a path");
-    let directory = test.parent().and_then(Path::parent).expect("target/debug");
+    let directory = test.parent().expect("target/debug/deps");
     assert!(
         directory.join("libecf_failover.so").exists(),
-        "no shared library in {}: run cargo build first, as tests/run does",
+        "no shared library in {}",
         directory.display()
     );
     directory.to_owned()
@@ -24,7 +24,7 @@ pub fn library_directory() -> PathBuf {
 
 /// A fresh directory of this test, by name.
 pub fn scratch(name: &str) -> PathBuf {
-    let target = library_directory().join("scratch");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let directory = target.join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
     directory

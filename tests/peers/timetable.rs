@@ -9,8 +9,13 @@ use ecf_failover::ffi::{ecf_kind, ecf_status};
 
 use crate::harness::{Act, Handle, Peer, ecflow_client, refused_port, scratch};
 
-/// Seconds and ports of an explained timetable, and its last line's status if it has an end.
-fn explained(text: &str) -> (Vec<(f64, u16)>, Option<(f64, String)>) {
+/// Seconds and ports.
+type Attempts = Vec<(f64, u16)>;
+/// Second and status.
+type End = Option<(f64, String)>;
+
+/// An explained timetable, read back.
+fn explained(text: &str) -> (Attempts, End) {
     let mut attempts = Vec::new();
     let mut end = None;
     for line in text.lines() {
