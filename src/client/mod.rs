@@ -26,7 +26,7 @@ use crate::transport::{AddressBook, Attempt, Limits, Stage};
 
 use backups::Backups;
 use log::Log;
-use native::{NativeCommand, Refusal, Wanted, limits};
+use native::{NativeCommand, Refusal, Sender, Wanted, limits};
 use plan::Errand;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
@@ -43,6 +43,7 @@ struct Shared {
     cancelled: AtomicBool,
     backups: Mutex<Backups>,
     addresses: AddressBook,
+    sender: Sender,
 }
 
 impl Shared {
@@ -135,6 +136,7 @@ impl Client {
                 cancelled: AtomicBool::new(false),
                 backups: Mutex::default(),
                 addresses: AddressBook::default(),
+                sender: Sender::default(),
             }),
         }
     }
@@ -244,9 +246,8 @@ impl Client {
         let settings = configuration.settings();
         let read = match settings.no_ecf {
             true => Err(no_ecf()),
-            false => {
-                usable(&configuration).and_then(|()| NativeCommand::read(argv, wanted, settings))
-            }
+            false => usable(&configuration)
+                .and_then(|()| NativeCommand::read(argv, wanted, settings, &self.shared.sender)),
         };
         let native = match read {
             Ok(native) => native,

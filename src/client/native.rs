@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use once_cell::sync::OnceCell;
+
 use super::status::Status;
 use super::story::AttemptResult;
 use crate::command::{self, Command, CommandError, Invocation, Surroundings};
@@ -67,6 +69,7 @@ impl NativeCommand {
         argv: &[Vec<u8>],
         wanted: Wanted,
         settings: &Settings,
+        sender: &Sender,
     ) -> Result<Self, Refusal> {
         let around = Surroundings {
             task: &settings.task,
@@ -75,7 +78,7 @@ impl NativeCommand {
         let invocation = command::parse(argv, &around)?;
         wanted.check(&invocation.command)?;
         check_protocol(settings)?;
-        let body = encode(&invocation, settings)?;
+        let body = encode(&invocation, settings, sender)?;
         let frame = wire::frame(&body).map_err(|why| Refusal {
             status: Status::Argument,
             message: format!(
@@ -212,7 +215,31 @@ fn check_protocol(settings: &Settings) -> Result<(), Refusal> {
     })
 }
 
-fn encode(invocation: &Invocation, settings: &Settings) -> Result<Vec<u8>, Refusal> {
+/// Who sends: looked up once for each client, for the user data base may be far away.
+#[derive(Default)]
+pub(super) struct Sender {
+    host: OnceCell<Vec<u8>>,
+    user: OnceCell<Vec<u8>>,
+}
+
+impl Sender {
+    fn host(&self) -> &[u8] {
+        self.host.get_or_init(identity::host_name)
+    }
+
+    fn user(&self) -> Option<&[u8]> {
+        let found = self
+            .user
+            .get_or_try_init(|| identity::login_name().ok_or(()));
+        found.ok().map(Vec::as_slice)
+    }
+}
+
+fn encode(
+    invocation: &Invocation,
+    settings: &Settings,
+    sender: &Sender,
+) -> Result<Vec<u8>, Refusal> {
     let command = &invocation.command;
     let task;
     let base = match command.kind {
@@ -224,19 +251,18 @@ fn encode(invocation: &Invocation, settings: &Settings) -> Result<Vec<u8>, Refus
             Base::Task(&task)
         }
         Kind::User | Kind::Ping => Base::User {
-            name: user_name(settings)?,
+            name: user_name(settings, sender)?,
         },
     };
-    let client_host = identity::host_name();
     Ok(wire::encode(
         command.class,
         base,
-        client_host,
+        sender.host(),
         &command.fields,
     ))
 }
 
-fn user_name(settings: &Settings) -> Result<&'static [u8], Refusal> {
+fn user_name<'a>(settings: &Settings, sender: &'a Sender) -> Result<&'a [u8], Refusal> {
     let refuse = |message: &str| {
         Err(Refusal {
             status: Status::Config,
@@ -253,7 +279,7 @@ fn user_name(settings: &Settings) -> Result<&'static [u8], Refusal> {
     {
         return refuse("ECF_PASSWD: this release sends no passwords; unset it");
     }
-    match identity::login_name() {
+    match sender.user() {
         Some(name) => Ok(name),
         None => refuse("the user data base has no name for this process's user id"),
     }

@@ -11,6 +11,10 @@ use crate::transport::Stage;
 /// A day of profile `ecflow` makes some 4,300 attempts; a report tells no more than these.
 const LONGEST: usize = 5_000;
 
+/// What a peer says is cut at this length, so that a report stays bounded; a server's refusal,
+/// which comes once, is kept whole.
+const LONGEST_WORDS: usize = 1_000;
+
 /// How one attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptResult {
@@ -33,6 +37,8 @@ pub(super) struct Story {
     attempts: Vec<AttemptRecord>,
     omitted: u32,
     hosts: Vec<HostRecord>,
+    /// The host that confirmed or refused the command.
+    answered_by: Option<usize>,
     warnings: Vec<String>,
 }
 
@@ -50,7 +56,6 @@ struct AttemptRecord {
 struct HostRecord {
     endpoint: Endpoint,
     attempts: u32,
-    last: Outcome,
     last_words: Vec<u8>,
     may_hold_copy: bool,
 }
@@ -64,6 +69,7 @@ impl Story {
             attempts: Vec::new(),
             omitted: 0,
             hosts: Vec::new(),
+            answered_by: None,
             warnings: Vec::new(),
         }
     }
@@ -80,12 +86,15 @@ impl Story {
         endpoint: &Endpoint,
         begin: Millis,
         end: Millis,
-        result: AttemptResult,
+        mut result: AttemptResult,
     ) {
         let host = self.host(endpoint);
+        match result.outcome {
+            Outcome::Ok | Outcome::Rejected => self.answered_by = Some(host),
+            _ => result.what.truncate(LONGEST_WORDS),
+        }
         let record = &mut self.hosts[host];
         record.attempts += 1;
-        record.last = result.outcome;
         record.last_words.clone_from(&result.what);
         record.may_hold_copy |= result.outcome == Outcome::Unconfirmed;
         if self.attempts.len() < LONGEST {
@@ -107,7 +116,6 @@ impl Story {
             self.hosts.push(HostRecord {
                 endpoint: endpoint.clone(),
                 attempts: 0,
-                last: Outcome::NotSent,
                 last_words: Vec::new(),
                 may_hold_copy: false,
             });
@@ -185,9 +193,7 @@ impl Story {
 
     /// Who gave the last word, if anybody did.
     pub(super) fn answered_by(&self) -> Option<&Endpoint> {
-        let last = self.attempts.last().filter(|_| self.omitted == 0)?;
-        let is_answer = matches!(last.result.outcome, Outcome::Ok | Outcome::Rejected);
-        is_answer.then(|| &self.hosts[last.host].endpoint)
+        self.answered_by.map(|host| &self.hosts[host].endpoint)
     }
 
     fn may_hold_copy(&self) -> Vec<String> {

@@ -3,33 +3,21 @@
 use std::ffi::CStr;
 use std::mem;
 
-use once_cell::sync::OnceCell;
-
 /// The name of this host, as the system reports it; empty when it does not.
-pub(crate) fn host_name() -> &'static [u8] {
-    static NAME: OnceCell<Vec<u8>> = OnceCell::new();
-    NAME.get_or_init(|| {
-        let mut buffer = [0_u8; 256];
-        // SAFETY: the buffer is writable for one byte more than the length that is passed, so
-        // that a name that fills it stays terminated.
-        let outcome = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
-        let name = CStr::from_bytes_until_nul(&buffer).unwrap_or_default();
-        match outcome {
-            0 => name.to_bytes().to_vec(),
-            _ => Vec::new(),
-        }
-    })
+pub(crate) fn host_name() -> Vec<u8> {
+    let mut buffer = [0_u8; 256];
+    // SAFETY: the buffer is writable for one byte more than the length that is passed, so
+    // that a name that fills it stays terminated.
+    let outcome = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
+    let name = CStr::from_bytes_until_nul(&buffer).unwrap_or_default();
+    match outcome {
+        0 => name.to_bytes().to_vec(),
+        _ => Vec::new(),
+    }
 }
 
 /// The login name of the real user, by the user data base; `None` when it has no such user.
-pub(crate) fn login_name() -> Option<&'static [u8]> {
-    static NAME: OnceCell<Vec<u8>> = OnceCell::new();
-    NAME.get_or_try_init(|| look_up_login_name().ok_or(()))
-        .ok()
-        .map(Vec::as_slice)
-}
-
-fn look_up_login_name() -> Option<Vec<u8>> {
+pub(crate) fn login_name() -> Option<Vec<u8>> {
     const LARGEST: usize = 1 << 20;
     let mut buffer = vec![0_u8; 1024];
     loop {

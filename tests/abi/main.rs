@@ -184,6 +184,59 @@ fn nothing_is_printed_unless_it_is_asked_for_and_no_secret_ever() {
 }
 
 #[test]
+fn a_variable_that_cannot_be_used_stops_the_command_and_is_named() {
+    let program = compile("gcc", "-std=c99", &source_root().join("tests/c/job.c"), &[]);
+    let peer = Peer::answering(&replies::ok());
+    let port = peer.port.to_string();
+    let good = [
+        ("ECF_HOST", "127.0.0.1"),
+        ("ECF_PORT", port.as_str()),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "p"),
+    ];
+    for (key, value) in [
+        ("ECF_HOSTFILE_POLICY", "nonsense"),
+        ("ECF_PORT", "abc"),
+        ("ECF_PORT", "65536"),
+        ("ECF_TIMEOUT", "soon"),
+        ("ECF_TIMEOUT", "0"),
+        ("ECF_ZOMBIE_TIMEOUT", "-1"),
+        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_FAILOVER_ATTEMPTS", "0"),
+        ("ECF_HOST", "no host"),
+        ("ECF_NAME", "s/t"),
+    ] {
+        let mut environment = good.to_vec();
+        environment.push((key, value));
+        let output = Program::new(&program, &environment)
+            .args(&["--event=e"])
+            .run();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{key}={value}: {error}");
+        assert!(error.starts_with(key), "{key}={value}: {error}");
+    }
+    assert_eq!(peer.count(), 0, "nothing was sent");
+    for (key, value) in [
+        ("ECF_HOSTFILE_POLICY", "ALL"),
+        ("ECF_TIMEOUT", ""),
+        ("ECF_TIMEOUT", "0.5"),
+        ("ECF_HOSTFILE", "/no/such/file"),
+        ("ECF_TRYNO", "3"),
+    ] {
+        let mut environment = good.to_vec();
+        environment.push((key, value));
+        Program::new(&program, &environment)
+            .args(&["--event=e"])
+            .succeed();
+    }
+    assert_eq!(peer.count(), 5);
+    let mut none = good.to_vec();
+    none.extend([("NO_ECF", ""), ("ECF_PORT", "abc")]);
+    let output = Program::new(&program, &none).args(&["--event=e"]).succeed();
+    assert_eq!(output, "NO_ECF\n");
+}
+
+#[test]
 fn the_exported_symbols_are_the_listed_ones() {
     let library = library_directory().join("libecf_failover.so");
     let listed = include_str!("symbols.txt");
