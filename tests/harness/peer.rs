@@ -19,6 +19,8 @@ pub enum Act {
     CloseAfterRequest,
     /// Reads the request and says nothing until the test ends.
     Silence,
+    /// One step after the other; see [`step`].
+    Steps(Vec<String>),
 }
 
 /// The acts of a peer in order; the last one repeats.
@@ -33,7 +35,9 @@ pub struct Peer {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub at: Instant,
+    /// The whole request, as far as the script read it.
     pub request: Vec<u8>,
+    pub is_over: bool,
 }
 
 impl Peer {
@@ -65,12 +69,15 @@ impl Peer {
                     seen.push(Seen {
                         at,
                         request: Vec::new(),
+                        is_over: false,
                     });
                     seen.len() - 1
                 };
                 let serving = thread::spawn(move || {
                     let request = serve(stream, &act, &stop);
-                    seen.lock().unwrap()[index].request = request;
+                    let mut seen = seen.lock().unwrap();
+                    seen[index].request = request;
+                    seen[index].is_over = true;
                 });
                 threads.lock().unwrap().push(serving);
             }
@@ -97,12 +104,13 @@ impl Peer {
             .collect()
     }
 
-    /// The requests, once all of them have been read.
+    /// The requests, once all connections are over. It stops what still goes on.
     pub fn requests(&self) -> Vec<Vec<u8>> {
+        self.stop.store(true, Ordering::Relaxed);
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             let seen = self.seen.lock().unwrap().clone();
-            if seen.iter().all(|seen| !seen.request.is_empty()) || Instant::now() > end {
+            if seen.iter().all(|seen| seen.is_over) || Instant::now() > end {
                 return seen.into_iter().map(|seen| seen.request).collect();
             }
             thread::sleep(Duration::from_millis(2));
@@ -128,9 +136,13 @@ fn serve(mut stream: TcpStream, act: &Act, stop: &AtomicBool) -> Vec<u8> {
     let limit = Some(Duration::from_secs(30));
     stream.set_read_timeout(limit).expect("a limit");
     stream.set_write_timeout(limit).expect("a limit");
-    if matches!(act, Act::Reset) {
-        reset(stream);
-        return Vec::new();
+    match act {
+        Act::Reset => {
+            reset(stream);
+            return Vec::new();
+        }
+        Act::Steps(steps) => return perform(stream, steps, stop),
+        Act::Answer(_) | Act::Silence | Act::CloseAfterRequest => {}
     }
     let request = read_frame(&mut stream).unwrap_or_default();
     match act {
@@ -142,9 +154,74 @@ fn serve(mut stream: TcpStream, act: &Act, stop: &AtomicBool) -> Vec<u8> {
                 thread::sleep(Duration::from_millis(5));
             }
         }
-        Act::CloseAfterRequest | Act::Reset => {}
+        Act::CloseAfterRequest | Act::Reset | Act::Steps(_) => {}
     }
     request
+}
+
+/// Does the steps of one connection; gives the request, when it was read whole.
+fn perform(mut stream: TcpStream, steps: &[String], stop: &AtomicBool) -> Vec<u8> {
+    let mut request = Vec::new();
+    for text in steps {
+        let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+        if name == "reset" {
+            reset(stream);
+            return request;
+        }
+        if name == "close" {
+            return request;
+        }
+        if step(&mut stream, name, rest, &mut request, stop).is_err() {
+            return request;
+        }
+    }
+    request
+}
+
+/// One step: `read all`, `read N`, `send TEXT`, `reply NAME`, `body TEXT` in a frame, `part N`
+/// bytes of an OK, `short` a length that is too small, `nest N` brackets, `swap A|B` in an OK,
+/// `echo`, `drip MS` an OK byte by byte, `pause MS`, `silence`; and `close`, `reset`.
+fn step(
+    stream: &mut TcpStream,
+    name: &str,
+    rest: &str,
+    request: &mut Vec<u8>,
+    stop: &AtomicBool,
+) -> std::io::Result<()> {
+    let number = || rest.parse::<usize>().expect("a number");
+    let ok = replies::ok();
+    match name {
+        "read" if rest == "all" => *request = read_frame(stream)?,
+        "read" => stream.read_exact(&mut vec![0; number()])?,
+        "send" => stream.write_all(rest.as_bytes())?,
+        "reply" => stream.write_all(&frame(replies::named(rest).as_bytes()))?,
+        "body" => stream.write_all(&frame(rest.as_bytes()))?,
+        "part" => stream.write_all(&frame(ok.as_bytes())[..number()])?,
+        "short" => stream.write_all(&[b"      10", ok.as_bytes()].concat())?,
+        "nest" => stream.write_all(&frame("[".repeat(number()).as_bytes()))?,
+        "swap" => {
+            let (old, new) = rest.split_once('|').expect("A|B");
+            stream.write_all(&frame(ok.replace(old, new).as_bytes()))?;
+        }
+        "echo" => stream.write_all(request)?,
+        "pause" => linger(number(), stop),
+        "silence" => linger(60_000, stop),
+        "drip" => {
+            for byte in frame(ok.as_bytes()) {
+                stream.write_all(&[byte])?;
+                linger(number(), stop);
+            }
+        }
+        other => panic!("no step: {other}"),
+    }
+    Ok(())
+}
+
+fn linger(millis: usize, stop: &AtomicBool) {
+    let end = Instant::now() + Duration::from_millis(millis as u64);
+    while Instant::now() < end && !stop.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(2.min(millis as u64)));
+    }
 }
 
 fn reset(stream: TcpStream) {
@@ -186,6 +263,19 @@ pub mod replies {
         format!(
             "{{\n\"22ServerToClientResponse\": {{\n\"stc_cmd_\": {{\n\"polymorphic_id\": 2147483649,\n\"polymorphic_name\": \"{class}\",\n\"ptr_wrapper\": {{\n\"id\": 2147483649,\n\"data\": {{\n\"cereal_class_version\": 0,\n\"value0\": {{\n\"cereal_class_version\": 0\n}},\n{member}\n}}\n}}\n}}\n}}\n}}"
         )
+    }
+
+    /// A reply by its name in a script.
+    pub fn named(name: &str) -> String {
+        match name {
+            "ok" => ok(),
+            "halted" => halted(),
+            "wait" => wait(),
+            "zombie" => zombie(),
+            "error" => error("no such node"),
+            "text" => text("5.9.2"),
+            other => panic!("no reply: {other}"),
+        }
     }
 
     pub fn ok() -> String {

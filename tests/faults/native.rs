@@ -1,0 +1,109 @@
+//! The native client against every row.
+
+use std::thread;
+
+use ecf_failover::client::Status;
+
+use crate::harness::{Handle, Told};
+use crate::rows::{Row, Stage, rows, words};
+
+fn send(row: &Row, stage: &Stage) -> Told {
+    let mut settings = vec![
+        ("ECF_HOSTFILE", stage.hostfile.as_str()),
+        ("ECF_FAILOVER_REPLY_TIMEOUT", "1"),
+        ("ECF_FAILOVER_RETRY_PERIOD", "0.1"),
+    ];
+    settings.extend(row.settings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+    let client = Handle::quick(stage.primary_port, &settings);
+    let words = words(row);
+    client.task(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What differs from what the row says.
+fn judge(row: &Row, told: &Told, stage: &Stage) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let end = Status::from_number(told.status).map_or("unknown", Status::name);
+    if end != row.end {
+        wrong.push(format!("ended with {end}"));
+    }
+    let by = match told.port {
+        0 => "",
+        port if port == stage.primary_port => "primary",
+        _ => "backup",
+    };
+    if by != row.by {
+        wrong.push(format!("answered by {by:?}"));
+    }
+    let attempts = told.attempts();
+    let at_primary = attempts
+        .iter()
+        .filter(|(port, ..)| *port == stage.primary_port);
+    for (_, outcome, _) in at_primary {
+        if !row
+            .outcome
+            .iter()
+            .any(|allowed| outcome.ends_with(&format!("_{allowed}")))
+        {
+            wrong.push(format!("outcome {outcome}"));
+        }
+    }
+    if row.by == "backup" {
+        let ports: Vec<_> = told.ports();
+        let wanted = [stage.primary_port, stage.primary_port, stage.backup_port];
+        if ports != wanted {
+            wrong.push(format!("order {ports:?}, wanted {wanted:?}"));
+        } else if attempts[1].2 < attempts[0].2 + 100 {
+            wrong.push(format!("a second try too soon: {attempts:?}"));
+        }
+    }
+    let copies = stage.copies();
+    if copies < row.copies || (row.copies < 3 && copies > row.copies) {
+        wrong.push(format!("{copies} copies"));
+    }
+    if !told.report.contains(&row.told.replace('"', "\\\"")) {
+        wrong.push(format!("not told: {}", row.told));
+    }
+    if row.outcome.iter().all(|outcome| outcome == "UNCONFIRMED") {
+        let holder = format!("\"may_hold_copy\":[\"127.0.0.1:{}\"", stage.primary_port);
+        if !told.report.contains(&holder) {
+            wrong.push("the holder of a copy is not named".into());
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_fault_ends_as_its_row_says() {
+    let rows = rows();
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = rows
+            .iter()
+            .enumerate()
+            .map(|(index, row)| {
+                scope.spawn(move || {
+                    let stage = Stage::new(row, index);
+                    let told = send(row, &stage);
+                    let wrong = judge(row, &told, &stage);
+                    (!wrong.is_empty()).then(|| {
+                        format!(
+                            "{} {}: {}\n{}",
+                            row.row,
+                            row.fault,
+                            wrong.join("; "),
+                            told.report
+                        )
+                    })
+                })
+            })
+            .collect();
+        let ended = running.into_iter().map(|row| row.join().expect("a row"));
+        ended.flatten().collect()
+    });
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n\n")
+    );
+}
