@@ -60,7 +60,9 @@ fn connect(attempt: &Attempt<'_>, until: Millis) -> Result<TcpStream, Failure> {
         if !failure.what.is_empty() {
             failure.what.push_str("; ");
         }
-        failure.what.push_str(&format!("{}: {}", address.ip(), why));
+        failure
+            .what
+            .push_str(&format!("{}: {}", address.ip(), told(&why)));
         if failure.errno == 0 {
             failure.errno = errno(&why);
         }
@@ -185,6 +187,28 @@ fn is_for_later(why: &io::Error) -> bool {
         why.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
     )
+}
+
+/// Errors that are not the server's, and what to do about them.
+const HINTS: &[(i32, &str)] = &[
+    (
+        libc::EMFILE,
+        "this process has no descriptor left: raise its limit (ulimit -n) or close some",
+    ),
+    (libc::ENFILE, "the system has no descriptor left"),
+    (
+        libc::EADDRNOTAVAIL,
+        "no local address or port is free for this connection",
+    ),
+];
+
+/// The system's words, with a hint where the fault is on this side.
+fn told(why: &io::Error) -> String {
+    let hint = HINTS.iter().find(|(number, _)| *number == errno(why));
+    match hint {
+        Some((_, hint)) => format!("{why}: {hint}"),
+        None => why.to_string(),
+    }
 }
 
 fn errno(why: &io::Error) -> i32 {

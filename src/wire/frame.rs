@@ -37,6 +37,9 @@ pub enum BadFrame {
         /// The largest that is accepted.
         limit: u64,
     },
+    /// More than the process can hold.
+    #[error("a body of {0} bytes is more than the memory that is left")]
+    NoMemory(usize),
 }
 
 /// Collects one frame from pieces of any size.
@@ -84,9 +87,16 @@ impl FrameReader {
         };
         let missing = expected - self.body.len();
         let (body, surplus) = bytes.split_at(missing.min(bytes.len()));
+        self.body
+            .try_reserve(body.len())
+            .map_err(|_| BadFrame::NoMemory(expected))?;
         self.body.extend_from_slice(body);
         self.surplus |= !surplus.is_empty();
-        Ok(self.body.len() == expected)
+        let is_complete = self.body.len() == expected;
+        if is_complete {
+            check_room_for_decoding(expected)?;
+        }
+        Ok(is_complete)
     }
 
     fn read_header(&self) -> Result<Option<usize>, BadFrame> {
@@ -138,6 +148,14 @@ impl FrameReader {
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }
+}
+
+/// Decoding copies the body's strings twice. Where memory is short the reply is refused here,
+/// for an allocation that fails later would end the process.
+fn check_room_for_decoding(body: usize) -> Result<(), BadFrame> {
+    let mut room = Vec::<u8>::new();
+    room.try_reserve_exact(body.saturating_mul(3))
+        .map_err(|_| BadFrame::NoMemory(body))
 }
 
 #[cfg(test)]

@@ -15,40 +15,13 @@
 mod harness;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use harness::{Peer, Program, library_directory, replies, scratch, source_root};
+use harness::{Peer, Program, compile, library_directory, replies, scratch, source_root};
 
 const COMPILERS: &[(&str, &str)] = &[("gcc", "g++"), ("clang", "clang++")];
 const C_MODES: &[&str] = &["-std=c99", "-std=c11", "-std=c17"];
 const CPP_MODES: &[&str] = &["-std=c++11", "-std=c++17"];
-const STRICT: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic"];
-
-/// Compiles one source against the header and the built library.
-fn compile(compiler: &str, mode: &str, source: &Path, extra: &[&str]) -> PathBuf {
-    let program = source.with_extension(format!("{compiler}{mode}").replace(['=', '+'], "-"));
-    let program = scratch("abi").join(program.file_name().unwrap());
-    let library = library_directory();
-    let include = source_root().join("include");
-    let rpath = format!("-Wl,-rpath,{}", library.display());
-    let mut args = vec![mode];
-    args.extend(STRICT);
-    args.extend(extra);
-    args.extend([
-        "-I",
-        include.to_str().unwrap(),
-        source.to_str().unwrap(),
-        "-L",
-        library.to_str().unwrap(),
-        "-lecf_failover",
-        &rpath,
-        "-o",
-        program.to_str().unwrap(),
-    ]);
-    Program::new(compiler, &[]).args(&args).succeed();
-    program
-}
-
 #[test]
 fn the_header_compiles_alone_and_twice_in_every_mode() {
     let directory = scratch("header");
@@ -68,43 +41,28 @@ fn the_header_compiles_alone_and_twice_in_every_mode() {
             compile(
                 cc,
                 mode,
-                &c,
+                c.to_str().unwrap(),
                 &["-Wstrict-prototypes", "-Wmissing-prototypes"],
             );
         }
         for mode in CPP_MODES {
-            compile(cxx, mode, &cpp, &["-Wold-style-cast"]);
+            compile(cxx, mode, cpp.to_str().unwrap(), &["-Wold-style-cast"]);
         }
     }
 }
 
 #[test]
 fn a_c_program_finds_the_contract_kept_and_leaks_nothing() {
-    let program = compile(
-        "gcc",
-        "-std=c99",
-        &source_root().join("tests/c/contract.c"),
-        &["-g"],
-    );
+    let program = compile("gcc", "-std=c99", "tests/c/contract.c", &["-g"]);
     assert_eq!(Program::new(&program, &[]).succeed(), "");
-    let clang = compile(
-        "clang",
-        "-std=c17",
-        &source_root().join("tests/c/contract.c"),
-        &[],
-    );
+    let clang = compile("clang", "-std=c17", "tests/c/contract.c", &[]);
     assert_eq!(Program::new(&clang, &[]).succeed(), "");
     valgrind(&program, &[], &[]);
 }
 
 #[test]
 fn a_command_leaks_nothing_whether_it_succeeds_or_fails() {
-    let program = compile(
-        "gcc",
-        "-std=c99",
-        &source_root().join("tests/c/job.c"),
-        &["-g"],
-    );
+    let program = compile("gcc", "-std=c99", "tests/c/job.c", &["-g"]);
     let peer = Peer::answering(&replies::ok());
     let (live, dead) = (peer.port.to_string(), harness::refused_port().to_string());
     for (host, port, extra) in [
@@ -154,7 +112,7 @@ fn nothing_is_printed_unless_it_is_asked_for_and_no_secret_ever() {
     let source = directory.join("quiet.c");
     let text = "#include \"ecf_failover.h\"\nint main(void) { const char *argv[] = { \"--meter=m\", \"1\" };\n ecf_client *c = ecf_client_new(); ecf_status s = ecf_send_task_cmd(c, 2, argv, 0);\n ecf_client_free(c); return (int)s; }\n";
     fs::write(&source, text).unwrap();
-    let program = compile("gcc", "-std=c99", &source, &[]);
+    let program = compile("gcc", "-std=c99", source.to_str().unwrap(), &[]);
     let port = harness::refused_port().to_string();
     let environment = [
         ("ECF_HOST", "127.0.0.1"),
@@ -185,7 +143,7 @@ fn nothing_is_printed_unless_it_is_asked_for_and_no_secret_ever() {
 
 #[test]
 fn a_variable_that_cannot_be_used_stops_the_command_and_is_named() {
-    let program = compile("gcc", "-std=c99", &source_root().join("tests/c/job.c"), &[]);
+    let program = compile("gcc", "-std=c99", "tests/c/job.c", &[]);
     let peer = Peer::answering(&replies::ok());
     let port = peer.port.to_string();
     let good = [
@@ -282,7 +240,7 @@ fn the_example_of_the_readme_works_when_pasted() {
         .expect("a C example");
     let source = scratch("readme").join("example.c");
     fs::write(&source, example).unwrap();
-    let program = compile("gcc", "-std=c99", &source, &[]);
+    let program = compile("gcc", "-std=c99", source.to_str().unwrap(), &[]);
     let peer = Peer::answering(&replies::ok());
     let port = peer.port.to_string();
     let environment = [

@@ -19,6 +19,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod manners;
 mod native;
 #[allow(dead_code, reason = "the comparison in benches/ uses the rest")]
 mod rows;

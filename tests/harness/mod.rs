@@ -15,5 +15,5 @@ mod server;
 pub use handle::{Delegate, Handle, Told};
 pub use peer::{Act, Peer, frame, replies};
 pub use ports::{free_port, refused_port};
-pub use program::{Program, library_directory, scratch, source_root};
+pub use program::{Program, compile, library_directory, scratch, source_root};
 pub use server::{Server, ecflow_client, suite};

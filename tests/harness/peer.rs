@@ -42,7 +42,16 @@ pub struct Seen {
 
 impl Peer {
     pub fn new(acts: &[Act]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::on("127.0.0.1", acts)
+    }
+
+    /// A peer that can be reached by any name of this machine.
+    pub fn on_all_addresses(acts: &[Act]) -> Self {
+        Self::on("0.0.0.0", acts)
+    }
+
+    fn on(address: &str, acts: &[Act]) -> Self {
+        let listener = TcpListener::bind((address, 0)).expect("a port");
         listener.set_nonblocking(true).expect("non-blocking");
         let port = listener.local_addr().expect("an address").port();
         let peer = Self {

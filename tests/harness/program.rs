@@ -95,3 +95,32 @@ impl Program {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
+
+const STRICT: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+/// Compiles one source (from the root of the sources, or absolute) against the header and the
+/// built library, as strictly as the compiler can.
+pub fn compile(compiler: &str, mode: &str, source: &str, extra: &[&str]) -> PathBuf {
+    let source = source_root().join(source);
+    let program = source.with_extension(format!("{compiler}{mode}").replace(['=', '+'], "-"));
+    let program = scratch("compiled").join(program.file_name().unwrap());
+    let library = library_directory();
+    let include = source_root().join("include");
+    let rpath = format!("-Wl,-rpath,{}", library.display());
+    let mut args = vec![mode];
+    args.extend(STRICT);
+    args.extend([
+        "-I",
+        include.to_str().unwrap(),
+        source.to_str().unwrap(),
+        "-L",
+        library.to_str().unwrap(),
+        "-lecf_failover",
+        &rpath,
+        "-o",
+        program.to_str().unwrap(),
+    ]);
+    args.extend(extra);
+    Program::new(compiler, &[]).args(&args).succeed();
+    program
+}

@@ -146,32 +146,13 @@ fn a_primary_that_comes_back_is_used_again() {
 /// The shared library in a C program, with the environment of a job.
 #[test]
 fn a_job_in_c_with_ecflows_environment_reaches_the_backup() {
-    use crate::harness::{Program, library_directory, source_root};
+    use crate::harness::{Program, compile};
 
     let (mut primary, backup) = (Server::running(), Server::running());
     let directory = scratch("job");
     let hostfile = directory.join("hosts");
     fs::write(&hostfile, format!("127.0.0.1:{}\n", backup.port)).unwrap();
-    let program = directory.join("job");
-    let library = library_directory();
-    Program::new("cc", &[])
-        .args(&[
-            "-std=c99",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pedantic",
-            source_root().join("tests/c/job.c").to_str().unwrap(),
-            "-I",
-            source_root().join("include").to_str().unwrap(),
-            "-L",
-            library.to_str().unwrap(),
-            "-lecf_failover",
-            &format!("-Wl,-rpath,{}", library.display()),
-            "-o",
-            program.to_str().unwrap(),
-        ])
-        .succeed();
+    let program = compile("gcc", "-std=c99", "tests/c/job.c", &[]);
     let port = primary.port.to_string();
     let environment = [
         ("ECF_HOST", "localhost"),
