@@ -20,6 +20,7 @@
 mod harness;
 
 mod manners;
+mod names;
 mod native;
 #[allow(dead_code, reason = "the comparison in benches/ uses the rest")]
 mod rows;

@@ -54,8 +54,9 @@ fn a_cancel_ends_a_pause_a_silent_read_and_a_plan_until_it_is_lifted() {
 #[test]
 fn a_confirmed_reply_beats_a_cancel() {
     let client = Handle::quick(1, &[]);
+    let once = [("ECF_FAILOVER_REPEATABLE", "no")];
     for (outcome, status) in [(0, 0), (1, 3), (5, CANCELLED), (6, CANCELLED)] {
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |attempt| {
+        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &once, &mut |attempt| {
             client.cancel();
             assert_eq!(
                 unsafe { ecf_failover::ffi::ecf_attempt_cancelled(attempt) },

@@ -15,5 +15,6 @@
 mod harness;
 
 mod failover;
+mod threads;
 mod user_commands;
 mod wait;

@@ -1,0 +1,206 @@
+//! Names against a resolver that answers, denies, fails or is silent: the real path through
+//! glibc to a DNS server on loopback, in a network and mount namespace of the test's own.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ecf_failover::ffi::ecf_status;
+
+use crate::harness::{Act, Handle, Peer, Program, frame, replies, scratch};
+
+const INSIDE: &str = "TEST_IS_INSIDE_ITS_NAMESPACE";
+const THIS: &str = "names::names_that_are_unknown_fail_hang_or_are_remembered";
+
+/// How the DNS server treats a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Treats {
+    Answers,
+    Denies,
+    Fails,
+    IsSilent,
+}
+
+/// What it does with every name now.
+static MODE: Mutex<Treats> = Mutex::new(Treats::Answers);
+
+fn now(mode: Treats) {
+    *MODE.lock().unwrap() = mode;
+}
+
+#[test]
+fn names_that_are_unknown_fail_hang_or_are_remembered() {
+    if std::env::var_os(INSIDE).is_none() {
+        enter_namespace();
+        return;
+    }
+    let server = UdpSocket::bind("127.0.0.1:53").expect("port 53 of the namespace");
+    thread::spawn(move || serve(&server));
+    an_unknown_name_is_told_as_one();
+    a_name_whose_resolver_fails_keeps_its_last_good_address();
+    a_silent_resolver_is_bounded_by_stage_deadline_and_cancel();
+    println!("all said inside");
+}
+
+/// Runs this very test again, alone with its own loopback and its own /etc/resolv.conf.
+fn enter_namespace() {
+    let directory = scratch("names");
+    let (resolv, nsswitch) = (
+        directory.join("resolv.conf"),
+        directory.join("nsswitch.conf"),
+    );
+    fs::write(&resolv, "nameserver 127.0.0.1\n").unwrap();
+    fs::write(&nsswitch, "hosts: files dns\n").unwrap();
+    let exe = std::env::current_exe().unwrap();
+    let script = format!(
+        "set -e; mount --bind {} /etc/resolv.conf; mount --bind {} /etc/nsswitch.conf; \
+         ip link set lo up; exec {} --exact {THIS} --nocapture",
+        resolv.display(),
+        nsswitch.display(),
+        exe.display()
+    );
+    let said = Program::new("unshare", &[(INSIDE, "1")])
+        .args(&["-r", "-n", "-m", "sh", "-c", &script])
+        .succeed();
+    assert!(said.contains("all said inside"), "{said}");
+}
+
+/// A DNS server of one thread: every name is 127.0.0.1, or what [`MODE`] says.
+fn serve(socket: &UdpSocket) {
+    let mut query = [0; 512];
+    while let Ok((length, from)) = socket.recv_from(&mut query) {
+        let mode = *MODE.lock().unwrap();
+        if mode == Treats::IsSilent || length < 17 {
+            continue;
+        }
+        // The question ends with a type and a class of two bytes each.
+        let name_end = 12 + query[12..length].iter().position(|&b| b == 0).unwrap_or(0) + 1;
+        let is_ipv4 = query[name_end..name_end + 2] == [0, 1];
+        let answers = mode == Treats::Answers && is_ipv4;
+        let code = match mode {
+            Treats::Denies => 3,
+            Treats::Fails => 2,
+            Treats::Answers | Treats::IsSilent => 0,
+        };
+        let mut reply = query[..2].to_vec();
+        reply.extend([0x81, 0x80 | code, 0, 1, 0, u8::from(answers), 0, 0, 0, 0]);
+        reply.extend(&query[12..name_end + 4]);
+        if answers {
+            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+        }
+        socket.send_to(&reply, from).ok();
+    }
+}
+
+fn live() -> Peer {
+    Peer::new(&[Act::Answer(frame(replies::ok().as_bytes()))])
+}
+
+/// A client whose primary is a name, with a healthy backup by its address.
+fn client(primary: &Peer, backup: &Peer, settings: &[(&str, &str)]) -> Handle {
+    let hostfile = scratch("names").join("hosts");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", backup.port)).unwrap();
+    let mut all = vec![
+        ("ECF_HOST", "primary.test"),
+        ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+    ];
+    all.extend(settings);
+    Handle::quick(primary.port, &all)
+}
+
+fn an_unknown_name_is_told_as_one() {
+    let (primary, backup) = (live(), live());
+    let client = client(&primary, &backup, &[]);
+    now(Treats::Denies);
+    let told = client.task(&["--event=e"]);
+    assert_eq!(
+        (told.status, told.port),
+        (0, backup.port),
+        "{}",
+        told.report
+    );
+    assert!(
+        told.report.contains("primary.test: the name is unknown"),
+        "{}",
+        told.report
+    );
+    assert!(
+        told.report.contains("\"stage\":\"resolve\""),
+        "{}",
+        told.report
+    );
+    now(Treats::Answers);
+    assert_eq!(
+        client.task(&["--event=e"]).port,
+        primary.port,
+        "the name is asked again"
+    );
+}
+
+fn a_name_whose_resolver_fails_keeps_its_last_good_address() {
+    for trouble in [Treats::Fails, Treats::IsSilent] {
+        let (primary, backup) = (live(), live());
+        let client = client(&primary, &backup, &[("ECF_CONNECT_TIMEOUT", "0.4")]);
+        now(trouble);
+        let told = client.task(&["--event=e"]);
+        assert_eq!(told.port, backup.port, "{trouble:?}: nothing known yet");
+        now(Treats::Answers);
+        assert_eq!(client.task(&["--event=e"]).port, primary.port);
+        now(trouble);
+        let told = client.task(&["--event=e"]);
+        assert_eq!(told.port, primary.port, "{trouble:?}: {}", told.report);
+        assert_eq!(told.attempts, 1);
+    }
+    now(Treats::Answers);
+}
+
+fn a_silent_resolver_is_bounded_by_stage_deadline_and_cancel() {
+    now(Treats::IsSilent);
+    let (primary, backup) = (live(), live());
+    let stage = client(&primary, &backup, &[("ECF_CONNECT_TIMEOUT", "0.3")]);
+    let begin = Instant::now();
+    let told = stage.task(&["--event=e"]);
+    assert_eq!(told.port, backup.port);
+    assert!(
+        told.report.contains("did not answer in time"),
+        "{}",
+        told.report
+    );
+    // Two tries of 0.3 s; glibc alone would take 10 s for each.
+    assert!(begin.elapsed() >= Duration::from_millis(600));
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+
+    let deadline = client(&primary, &backup, &[("ECF_TIMEOUT", "0.7")]);
+    let begin = Instant::now();
+    let told = deadline.task(&["--event=e"]);
+    assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+    assert!(begin.elapsed() >= Duration::from_millis(700));
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+
+    let cancelled = client(&primary, &backup, &[]);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(200));
+            cancelled.cancel();
+        });
+        let begin = Instant::now();
+        let told = cancelled.task(&["--event=e"]);
+        assert_eq!(told.status, ecf_status::ECF_ERR_CANCELLED as i32);
+        assert!(
+            begin.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            begin.elapsed()
+        );
+    });
+    now(Treats::Answers);
+}
