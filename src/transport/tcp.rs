@@ -84,7 +84,7 @@ fn connect_to(address: &SocketAddr, until: Millis, attempt: &Attempt<'_>) -> io:
     }
     // Where nobody listens on a port that the kernel hands out to clients, a socket can be
     // connected to itself.
-    if stream.local_addr()? == stream.peer_addr()? {
+    if stream.local_addr()? == *address {
         return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
     }
     Ok(stream)
@@ -126,33 +126,27 @@ impl Conversation<'_> {
     fn read(&mut self, receiver: &mut dyn Receiver) -> Result<(), Failure> {
         let mut piece = [0; PIECE];
         loop {
-            let progress = receiver.progress();
-            let fail = |errno, why: String| Failure {
-                stage: Stage::Read,
-                sent: Sent::Yes,
-                errno,
-                what: format!("{why} ({progress})"),
-            };
+            self.wait(For::Reading, "no reply", |errno, why| {
+                unread(receiver, errno, &why)
+            })?;
             match self.stream.read(&mut piece) {
-                Ok(0) => return Err(fail(0, "the server closed the connection".into())),
+                Ok(0) => return Err(unread(receiver, 0, "the server closed the connection")),
                 Ok(count) => match receiver.receive(&piece[..count]) {
                     Ok(true) => return Ok(()),
                     Ok(false) if clock::now() >= self.until => {
-                        return Err(fail(
-                            libc::ETIMEDOUT,
-                            self.too_late("the reply came too slowly"),
-                        ));
+                        let why = self.too_late("the reply came too slowly");
+                        return Err(unread(receiver, libc::ETIMEDOUT, &why));
                     }
                     Ok(false) => {}
-                    Err(why) => {
+                    Err(what) => {
                         return Err(Failure {
-                            what: why,
-                            ..fail(0, String::new())
+                            what,
+                            ..unread(receiver, 0, "")
                         });
                     }
                 },
-                Err(why) if is_for_later(&why) => self.wait(For::Reading, "no reply", fail)?,
-                Err(why) => return Err(fail(errno(&why), why.to_string())),
+                Err(why) if is_for_later(&why) => {}
+                Err(why) => return Err(unread(receiver, errno(&why), &why.to_string())),
             }
         }
     }
@@ -179,6 +173,16 @@ impl Conversation<'_> {
     fn too_late(&self, what: &str) -> String {
         let millis = clock::now().saturating_sub(self.begin);
         format!("{what} within {}.{:03} s", millis / 1_000, millis % 1_000)
+    }
+}
+
+/// The failure of a reply that did not come, or not whole.
+fn unread(receiver: &dyn Receiver, errno: i32, why: &str) -> Failure {
+    Failure {
+        stage: Stage::Read,
+        sent: Sent::Yes,
+        errno,
+        what: format!("{why} ({})", receiver.progress()),
     }
 }
 
