@@ -9,6 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
+
 use crate::config::{DefaultPort, Settings};
 use crate::hosts::{Endpoint, Hostfile, MAX_BYTES};
 use crate::sys::file;
@@ -16,20 +18,29 @@ use crate::sys::file;
 /// A file that was written more recently may still be half-written.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What a handle knows of its hostfile.
+/// What a handle knows of its hostfiles: one, unless commands name their own.
 #[derive(Debug, Default)]
-pub(super) struct Backups {
-    source: Option<Source>,
-    list: Vec<Endpoint>,
-    seen: Option<Version>,
-    problems: Vec<String>,
-}
+pub(super) struct Backups(Vec<(Source, Known)>);
 
-/// Which file, read how. When it differs, what is known of another file is forgotten.
+/// A handle remembers no more hostfiles than this.
+const MOST_SOURCES: usize = 16;
+
+/// Which file, read how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Source {
     path: PathBuf,
     default_port: u16,
+}
+
+/// What is known of one hostfile.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    list: Vec<Endpoint>,
+    seen: Option<Version>,
+    bad_lines: Vec<String>,
+    /// Why it could not be read the last time.
+    unreadable: Option<String>,
+    is_old: bool,
 }
 
 /// What changes when a file is written.
@@ -61,79 +72,103 @@ pub(super) struct Look {
     pub(super) is_news: bool,
 }
 
+/// The backups now. `primary_port` is the port of the command's primary. The file is read
+/// outside the lock: one that hangs holds up its own command only.
+pub(super) fn look(backups: &Mutex<Backups>, settings: &Settings, primary_port: u16) -> Look {
+    let Some(path) = settings.hostfile.clone() else {
+        return Look::default();
+    };
+    let source = Source {
+        path,
+        default_port: match settings.default_port {
+            DefaultPort::Number(port) => port,
+            DefaultPort::Primary => primary_port,
+        },
+    };
+    let mut known = backups.lock().recall(&source);
+    let look = known.look(&source);
+    backups.lock().remember(source, known);
+    look
+}
+
 impl Backups {
-    /// The backups now. `primary_port` is the port of the command's primary.
-    pub(super) fn look(&mut self, settings: &Settings, primary_port: u16) -> Look {
-        let Some(path) = settings.hostfile.clone() else {
-            return Look::default();
-        };
-        let source = Source {
-            path,
-            default_port: match settings.default_port {
-                DefaultPort::Number(port) => port,
-                DefaultPort::Primary => primary_port,
-            },
-        };
-        let is_first = self.source.as_ref() != Some(&source);
-        if is_first {
-            *self = Self {
-                source: Some(source.clone()),
-                ..Self::default()
-            };
+    fn recall(&self, source: &Source) -> Known {
+        let known = self.0.iter().find(|(known, _)| known == source);
+        known.map(|(_, known)| known.clone()).unwrap_or_default()
+    }
+
+    fn remember(&mut self, source: Source, known: Known) {
+        self.0.retain(|(other, _)| *other != source);
+        if self.0.len() == MOST_SOURCES {
+            self.0.remove(0);
         }
-        let problems_before = self.problems.clone();
-        match self.read_if_changed(&source, is_first) {
-            Ok(Some((version, hostfile))) => self.take(&source, version, hostfile),
-            Ok(None) => {}
+        self.0.push((source, known));
+    }
+}
+
+impl Known {
+    fn look(&mut self, source: &Source) -> Look {
+        let problems_before = self.problems();
+        match self.read_if_changed(source) {
+            Ok(Some((version, hostfile))) => self.take(source, version, hostfile),
+            Ok(None) => self.unreadable = None,
             Err(why) => {
-                let kept = match self.list.is_empty() {
-                    true => "going on without backups",
-                    false => "going on with the backups read before",
-                };
-                self.problems = vec![format!("{}: {why}; {kept}", source.path.display())];
+                let path = source.path.display();
+                self.unreadable = Some(format!("{path}: {why}; {}", self.what_is_kept()));
             }
         }
+        let problems = self.problems();
+        let is_first = !std::mem::replace(&mut self.is_old, true);
         Look {
             list: self.list.clone(),
-            is_news: is_first || self.problems != problems_before,
-            problems: self.problems.clone(),
+            is_news: is_first || problems != problems_before,
+            problems,
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let lines = self.bad_lines.iter();
+        lines.chain(&self.unreadable).cloned().collect()
+    }
+
+    fn what_is_kept(&self) -> &'static str {
+        match self.list.is_empty() {
+            true => "going on without backups",
+            false => "going on with the backups read before",
         }
     }
 
     fn take(&mut self, source: &Source, version: Version, hostfile: Hostfile) {
-        self.seen = Some(version);
         let path = source.path.display();
-        self.problems = hostfile
+        self.seen = Some(version);
+        self.unreadable = None;
+        self.bad_lines = hostfile
             .bad_lines
             .iter()
             .map(|bad| format!("{path}:{bad}"))
             .collect();
         if hostfile.backups.is_empty() {
-            let kept = match self.list.is_empty() {
-                true => "there are no backups",
-                false => "going on with the backups read before",
-            };
-            self.problems.push(format!("{path}: no host in it; {kept}"));
+            let kept = self.what_is_kept();
+            self.bad_lines
+                .push(format!("{path}: no host in it; {kept}"));
         } else {
             self.list = hostfile.backups;
         }
     }
 
-    fn read_if_changed(
-        &self,
-        source: &Source,
-        is_first: bool,
-    ) -> io::Result<Option<(Version, Hostfile)>> {
+    /// A list that is in use waits for a quiet file; where there is none, any is better.
+    fn read_if_changed(&self, source: &Source) -> io::Result<Option<(Version, Hostfile)>> {
+        let has_list = !self.list.is_empty();
         let (mut file, metadata) = file::open_regular(&source.path)?;
         let version = Version::of(&metadata);
-        if !is_first && (self.seen == Some(version) || !is_quiet(&metadata)) {
+        if self.seen == Some(version) || (has_list && !is_quiet(&metadata)) {
             return Ok(None);
         }
         let mut text = Vec::new();
         let limit = MAX_BYTES as u64 + 1;
         Read::by_ref(&mut file).take(limit).read_to_end(&mut text)?;
         let is_torn = Version::of(&file.metadata()?) != version;
-        if is_torn && !is_first {
+        if is_torn && has_list {
             return Ok(None);
         }
         Ok(Some((version, Hostfile::parse(&text, source.default_port))))
@@ -154,7 +189,7 @@ fn is_quiet(metadata: &Metadata) -> bool {
 
 /// The backups and problems of the file as it is now, for a person who asks.
 pub(super) fn inspect(settings: &Settings, primary_port: u16) -> Look {
-    Backups::default().look(settings, primary_port)
+    look(&Mutex::default(), settings, primary_port)
 }
 
 /// Reads a definition file for `--load`.
@@ -172,7 +207,7 @@ mod tests {
     struct Hosts {
         path: PathBuf,
         settings: Settings,
-        backups: Backups,
+        backups: Mutex<Backups>,
     }
 
     impl Hosts {
@@ -184,7 +219,7 @@ mod tests {
             Self {
                 settings: configuration.settings().clone(),
                 path,
-                backups: Backups::default(),
+                backups: Mutex::default(),
             }
         }
 
@@ -197,8 +232,8 @@ mod tests {
         }
 
         fn list(&mut self) -> Vec<String> {
-            let look = self.backups.look(&self.settings, 3141);
-            look.list
+            let told = look(&self.backups, &self.settings, 3141);
+            told.list
                 .iter()
                 .map(|b| b.host.as_str().to_owned())
                 .collect()
@@ -236,8 +271,8 @@ mod tests {
         hosts.write("b1\n", 5);
         assert_eq!(hosts.list(), ["b1"]);
         fs::remove_file(&hosts.path).ok();
-        let first = hosts.backups.look(&hosts.settings, 3141);
-        let second = hosts.backups.look(&hosts.settings, 3141);
+        let first = look(&hosts.backups, &hosts.settings, 3141);
+        let second = look(&hosts.backups, &hosts.settings, 3141);
         assert!(first.is_news && !second.is_news);
         assert_eq!(first.list, second.list);
         assert!(first.problems[0].contains("read before"), "{first:?}");
@@ -247,19 +282,53 @@ mod tests {
     fn a_file_that_appears_later_is_taken() {
         let mut hosts = Hosts::new("later");
         assert!(hosts.list().is_empty());
-        hosts.write("b1\n", 2);
+        hosts.write("b1\n", 0);
+        assert_eq!(
+            hosts.list(),
+            ["b1"],
+            "without a list there is nothing to wait for"
+        );
+    }
+
+    #[test]
+    fn a_file_that_comes_back_is_no_problem_any_more() {
+        let mut hosts = Hosts::new("back");
+        let elsewhere = hosts.path.with_extension("moved");
+        hosts.write("b1\n", 5);
         assert_eq!(hosts.list(), ["b1"]);
+        assert!(fs::rename(&hosts.path, &elsewhere).is_ok());
+        assert_eq!(
+            look(&hosts.backups, &hosts.settings, 3141).problems.len(),
+            1
+        );
+        assert!(fs::rename(&elsewhere, &hosts.path).is_ok());
+        assert_eq!(
+            look(&hosts.backups, &hosts.settings, 3141).problems.len(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_command_with_another_file_does_not_make_the_first_forgotten() {
+        let (mut one, other) = (Hosts::new("one"), Hosts::new("other"));
+        one.write("b1\n", 5);
+        other.write("b2\n", 5);
+        assert_eq!(one.list(), ["b1"]);
+        fs::remove_file(&one.path).ok();
+        let look_at_other = look(&one.backups, &other.settings, 3141);
+        assert_eq!(look_at_other.list[0].host.as_str(), "b2");
+        assert_eq!(one.list(), ["b1"], "the last good list");
     }
 
     #[test]
     fn a_directory_or_a_pipe_is_refused_without_blocking() {
         let mut hosts = Hosts::new("directory");
         hosts.settings.hostfile = Some(std::env::temp_dir());
-        let look = hosts.backups.look(&hosts.settings, 3141);
-        assert!(look.problems[0].contains("not a regular file"), "{look:?}");
+        let told = look(&hosts.backups, &hosts.settings, 3141);
+        assert!(told.problems[0].contains("not a regular"), "{told:?}");
         hosts.settings.hostfile = Some("/dev/null".into());
-        let look = hosts.backups.look(&hosts.settings, 3141);
-        assert!(look.problems[0].contains("not a regular file"), "{look:?}");
+        let told = look(&hosts.backups, &hosts.settings, 3141);
+        assert!(told.problems[0].contains("not a regular"), "{told:?}");
     }
 
     #[test]
@@ -271,8 +340,8 @@ mod tests {
             (DefaultPort::Primary, [4000, 7]),
         ] {
             hosts.settings.default_port = default_port;
-            let look = hosts.backups.look(&hosts.settings, 4000);
-            let ports: Vec<_> = look.list.iter().map(|b| b.port).collect();
+            let told = look(&hosts.backups, &hosts.settings, 4000);
+            let ports: Vec<_> = told.list.iter().map(|b| b.port).collect();
             assert_eq!(ports, wanted);
         }
     }

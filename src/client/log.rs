@@ -77,6 +77,16 @@ const SHORTEST_SECRET: usize = 3;
 /// `text` without the job's password, which a server or a caller may have put into it.
 pub(super) fn redacted(text: Vec<u8>, secret: &Secret) -> Vec<u8> {
     let secret = secret.reveal();
+    let escaped = secret.escape_ascii().to_string().into_bytes();
+    let clean = without(text, secret);
+    match escaped == secret {
+        true => clean,
+        // A message may quote it with its odd bytes escaped.
+        false => without(clean, &escaped),
+    }
+}
+
+fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     if secret.len() < SHORTEST_SECRET || !text.windows(secret.len()).any(|w| w == secret) {
         return text;
     }

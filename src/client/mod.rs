@@ -9,7 +9,6 @@ mod status;
 mod story;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -18,15 +17,16 @@ pub use plan::{Plan, Reply, Step};
 pub use status::{Status, outcome_c_name, outcome_from_number, outcome_name};
 pub use story::AttemptResult;
 
-use crate::config::{Configuration, KeyError, Millis, Profile, Repeat, Settings};
+use crate::config::{Configuration, KeyError, Millis, Profile, Repeat, Secret, Settings};
 use crate::hosts::Endpoint;
 use crate::policy::{Ecflow, Kind, Outcome, Rules, timetable};
 use crate::sys::{clock, wait};
-use crate::transport::{AddressBook, Attempt, Limits, Stage};
+use crate::transport::{AddressBook, Attempt, Cancel, CancelWatch, Limits, Stage};
 
 use backups::Backups;
 use log::Log;
-use native::{NativeCommand, Refusal, Sender, Wanted, limits};
+use log::redacted;
+use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit, native_limits};
 use plan::Errand;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
@@ -40,16 +40,10 @@ pub struct Client {
 struct Shared {
     configuration: Mutex<Arc<Configuration>>,
     sink: Mutex<Option<Sink>>,
-    cancelled: AtomicBool,
+    cancel: Cancel,
     backups: Mutex<Backups>,
     addresses: AddressBook,
     sender: Sender,
-}
-
-impl Shared {
-    fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Acquire)
-    }
 }
 
 /// Time, for the loop that drives a command.
@@ -61,7 +55,7 @@ pub trait Clock {
         self.now()
     }
     /// Sleeps until a time, or a cancel.
-    fn sleep(&self, until: Millis, cancelled: &AtomicBool);
+    fn sleep(&self, until: Millis, cancel: CancelWatch<'_>);
 }
 
 /// The system's clock, which counts the time that the machine was asleep.
@@ -76,8 +70,8 @@ impl Clock for SystemClock {
         clock::start()
     }
 
-    fn sleep(&self, until: Millis, cancelled: &AtomicBool) {
-        wait::until(until, cancelled);
+    fn sleep(&self, until: Millis, cancel: CancelWatch<'_>) {
+        wait::until(until, cancel);
     }
 }
 
@@ -89,7 +83,8 @@ pub struct DelegatedAttempt<'a> {
     pub number: u32,
     /// How many milliseconds it may take, the command's deadline included.
     pub limit: Millis,
-    cancelled: &'a AtomicBool,
+    cancel: CancelWatch<'a>,
+    secret: Secret,
     note: Vec<u8>,
 }
 
@@ -100,7 +95,11 @@ impl DelegatedAttempt<'_> {
     /// Whether the command has been cancelled meanwhile.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Acquire)
+        self.cancel.is_cancelled()
+    }
+
+    pub(crate) fn cancel_count(&self) -> u64 {
+        self.cancel.count()
     }
 
     /// Adds the caller's words to the report; the first 1,000 bytes of all notes count.
@@ -108,7 +107,7 @@ impl DelegatedAttempt<'_> {
         if !self.note.is_empty() {
             self.note.extend(b"; ");
         }
-        self.note.extend(text);
+        self.note.extend(redacted(text.to_vec(), &self.secret));
         self.note.truncate(LONGEST_NOTE);
     }
 }
@@ -133,7 +132,7 @@ impl Client {
             shared: Arc::new(Shared {
                 configuration: Mutex::new(Arc::new(configuration)),
                 sink: Mutex::new(None),
-                cancelled: AtomicBool::new(false),
+                cancel: Cancel::default(),
                 backups: Mutex::default(),
                 addresses: AddressBook::default(),
                 sender: Sender::default(),
@@ -174,18 +173,17 @@ impl Client {
 
     /// Ends every command in progress, and later ones at once, until [`Client::resume`].
     pub fn cancel(&self) {
-        self.shared.cancelled.store(true, Ordering::Release);
+        self.shared.cancel.set();
     }
 
-    /// Whether commands are cancelled.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.shared.is_cancelled()
+    /// Whether a command is cancelled that started when there had been `count` cancels.
+    pub(crate) fn is_cancelled_since(&self, count: u64) -> bool {
+        self.shared.cancel.watch_since(count).is_cancelled()
     }
 
     /// Allows commands again.
     pub fn resume(&self) {
-        self.shared.cancelled.store(false, Ordering::Release);
+        self.shared.cancel.lift();
     }
 
     /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
@@ -196,11 +194,18 @@ impl Client {
         let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
         lines.extend(profile_problem(settings));
         lines.extend(backups::inspect(settings, settings.port).problems);
+        let native = native::problems(settings, &self.shared.sender);
+        lines.extend(
+            native
+                .into_iter()
+                .map(|why| format!("native commands only: {why}")),
+        );
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     /// The timetable of a command if every host refused at once, up to `horizon` milliseconds:
     /// a line for each attempt, `seconds host:port`, and one for the end, `seconds - status`.
+    /// After 20,000 attempts the last line is `and so on`.
     ///
     /// # Errors
     /// The problems of the configuration, one a line.
@@ -212,7 +217,7 @@ impl Client {
         }
         usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
         let backups = backups::inspect(settings, settings.port).list;
-        let whole = limits(settings, own_limit(kind)).whole;
+        let whole = delegated_limit(settings, kind);
         let rules = Rules::ecflow(settings, kind, Repeat::Yes, whole);
         let table = timetable(&mut Ecflow::new(rules, 0), backups.len(), horizon);
         let primary = primary(settings);
@@ -224,9 +229,13 @@ impl Client {
             };
             text.push_str(&format!("{} {endpoint}\n", seconds(at)));
         }
-        if let Some((at, end)) = table.end {
-            let status = Status::from(end);
-            text.push_str(&format!("{} - {}\n", seconds(at), status.name()));
+        match table.end {
+            Some((at, end)) => {
+                let status = Status::from(end);
+                text.push_str(&format!("{} - {}\n", seconds(at), status.name()));
+            }
+            None if table.is_cut => text.push_str("and so on\n"),
+            None => {}
         }
         Ok(text)
     }
@@ -242,6 +251,8 @@ impl Client {
     }
 
     fn send(&self, argv: &[Vec<u8>], wanted: Wanted) -> Reply {
+        // Reading files and the user data base counts, too.
+        let start = SystemClock.start();
         let configuration = self.configuration();
         let settings = configuration.settings();
         let read = match settings.no_ecf {
@@ -253,32 +264,32 @@ impl Client {
             Ok(native) => native,
             Err(refusal) => {
                 let errand = errand(wanted.kind(), settings);
-                let mut plan = self.begin(&configuration, &errand, SystemClock.start());
+                let mut plan = self.begin(&configuration, &errand, start);
                 plan.refuse(refusal.status, refusal.message);
                 return plan.into_reply(no_ecf_text(settings));
             }
         };
-        let limits = limits(settings, native.command.reply_limit);
+        let limits = native_limits(settings, native.command.reply_limit);
         let errand = Errand {
             name: native.command.name,
             kind: native.command.kind,
             repeat: native.command.repeat,
             primary: native.primary.clone(),
-            limits,
+            attempt_limit: limits.whole,
             debug: native.debug,
         };
-        let mut plan = self.begin(&configuration, &errand, SystemClock.start());
+        let mut plan = self.begin(&configuration, &errand, start);
         let mut text = Vec::new();
-        let shared = &self.shared;
-        self.drive(&mut plan, &SystemClock, &mut |endpoint, _, limit| {
+        let addresses = &self.shared.addresses;
+        self.drive(&mut plan, &SystemClock, &mut |endpoint, limit, cancel| {
             let attempt = Attempt {
                 endpoint,
                 limits: Limits {
                     whole: limit,
                     ..limits
                 },
-                addresses: &shared.addresses,
-                cancelled: &shared.cancelled,
+                addresses,
+                cancel,
             };
             native.attempt(&attempt, &mut text)
         });
@@ -306,12 +317,16 @@ impl Client {
     ) -> Reply {
         let mut plan = self.plan(kind, overrides, clock.start());
         let text = no_ecf_text(plan.settings());
-        self.drive(&mut plan, clock, &mut |endpoint, number, limit| {
+        let secret = plan.settings().task.password.clone();
+        let mut number = 0;
+        self.drive(&mut plan, clock, &mut |endpoint, limit, cancel| {
+            number += 1;
             let mut delegated = DelegatedAttempt {
                 endpoint,
                 number,
                 limit,
-                cancelled: &self.shared.cancelled,
+                cancel,
+                secret: secret.clone(),
                 note: Vec::new(),
             };
             let outcome = attempt(&mut delegated);
@@ -368,15 +383,16 @@ impl Client {
         &self,
         plan: &mut Plan,
         clock: &dyn Clock,
-        attempt: &mut dyn FnMut(&Endpoint, u32, Millis) -> AttemptResult,
+        attempt: &mut dyn FnMut(&Endpoint, Millis, CancelWatch<'_>) -> AttemptResult,
     ) {
+        let cancel = self.shared.cancel.watch_since(plan.cancel_count());
         loop {
             match plan.next(clock.now()) {
                 Step::Over(_) => return,
-                Step::Wait { until } => clock.sleep(until, &self.shared.cancelled),
+                Step::Wait { until } => clock.sleep(until, cancel),
                 Step::Attempt { limit } => {
                     let endpoint = plan.endpoint().clone();
-                    let result = attempt(&endpoint, plan.number(), limit);
+                    let result = attempt(&endpoint, limit, cancel);
                     plan.outcome(result, clock.now());
                 }
             }
@@ -437,9 +453,18 @@ fn errand(kind: Kind, settings: &Settings) -> Errand {
         kind,
         repeat: settings.repeatable.unwrap_or(Repeat::Yes),
         primary: primary(settings),
-        limits: limits(settings, own_limit(kind)),
+        attempt_limit: delegated_limit(settings, kind),
         debug: false,
     }
+}
+
+/// How long one attempt of a delegated command may take: connecting and the reply.
+fn delegated_limit(settings: &Settings, kind: Kind) -> Millis {
+    let reply = settings
+        .reply_timeout
+        .or(settings.connect_timeout)
+        .unwrap_or(own_limit(kind));
+    connect_limit(settings).saturating_add(reply)
 }
 
 /// How long ecFlow's own client waits for the reply to a command of this kind.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use super::log::redacted;
 use super::status::Status;
 use super::story::AttemptResult;
 use crate::command::{self, Command, CommandError, Invocation, Surroundings};
@@ -27,17 +28,26 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
-impl From<CommandError> for Refusal {
-    fn from(error: CommandError) -> Self {
-        let status = match error {
-            CommandError::Environment { .. } => Status::Config,
-            _ => Status::Argument,
-        };
-        Self {
-            status,
-            message: error.to_string(),
-        }
-    }
+/// What is wrong with a command line, told without the job's password, should that stand in it:
+/// a message quotes words, and may cut or escape them.
+fn refusal(error: CommandError, argv: &[Vec<u8>], around: &Surroundings<'_>) -> Refusal {
+    let status = match error {
+        CommandError::Environment { .. } => Status::Config,
+        _ => Status::Argument,
+    };
+    let secret = &around.task.password;
+    let clean: Vec<_> = argv
+        .iter()
+        .map(|word| redacted(word.clone(), secret))
+        .collect();
+    let message = match clean == argv {
+        true => error.to_string(),
+        false => command::parse(&clean, around).map_or_else(
+            |error| error.to_string(),
+            |_| "a word that holds the job's password cannot be used".to_owned(),
+        ),
+    };
+    Refusal { status, message }
 }
 
 /// A command line, read, checked and encoded.
@@ -49,18 +59,41 @@ pub(super) struct NativeCommand {
     max_reply: u32,
 }
 
-/// The limits of an attempt, from the settings and the command's own limit.
-pub(super) fn limits(settings: &Settings, reply_limit: Millis) -> Limits {
-    let connect = settings.connect_timeout.unwrap_or(CONNECT_LIMIT);
-    let exchange = settings
-        .reply_timeout
-        .or(settings.connect_timeout)
-        .unwrap_or(reply_limit);
+/// How long connecting may take.
+pub(super) fn connect_limit(settings: &Settings) -> Millis {
+    settings.connect_timeout.unwrap_or(CONNECT_LIMIT)
+}
+
+/// The limits of an attempt's stages, from the settings and the command's own limit.
+pub(super) fn native_limits(settings: &Settings, own_limit: Millis) -> Limits {
+    let connect = connect_limit(settings);
+    let write = settings.connect_timeout.unwrap_or(own_limit);
+    let reply = settings.reply_timeout.unwrap_or(write);
+    let stages = [connect, connect, write, reply];
     Limits {
         connect,
-        exchange,
-        whole: connect.saturating_add(exchange),
+        write,
+        reply,
+        whole: stages
+            .iter()
+            .fold(0, |sum, stage| sum.saturating_add(*stage)),
     }
+}
+
+/// What keeps native commands from being sent, as far as the settings tell.
+pub(super) fn problems(settings: &Settings, sender: &Sender) -> Vec<String> {
+    let task = &settings.task;
+    let bad_path = !task.path.is_empty() && !task.path.starts_with(b"/");
+    let path = bad_path.then(|| "ECF_NAME: not a task's path: it must begin with '/'".to_owned());
+    let refusals = [
+        check_protocol(settings).err(),
+        user_name(settings, sender).err(),
+    ];
+    let refusals = refusals
+        .into_iter()
+        .flatten()
+        .map(|refusal| refusal.message);
+    refusals.chain(path).collect()
 }
 
 impl NativeCommand {
@@ -75,7 +108,8 @@ impl NativeCommand {
             task: &settings.task,
             read_file: &super::backups::read_definition,
         };
-        let invocation = command::parse(argv, &around)?;
+        let invocation =
+            command::parse(argv, &around).map_err(|error| refusal(error, argv, &around))?;
         wanted.check(&invocation.command)?;
         check_protocol(settings)?;
         let body = encode(&invocation, settings, sender)?;
@@ -126,15 +160,10 @@ impl NativeCommand {
             true => " (bytes behind the reply were ignored)",
             false => "",
         };
-        let told = |outcome, what: &[u8]| AttemptResult {
-            outcome,
-            stage: Stage::Reply,
-            errno: 0,
-            what: [what, surplus.as_bytes()].concat(),
-        };
+        let told = |outcome, what: &str| told(outcome, format!("{what}{surplus}").into_bytes());
         let reply = match wire::decode(&reader.into_body()) {
             Ok(reply) => reply,
-            Err(why) => return told(Outcome::Unconfirmed, why.to_string().as_bytes()),
+            Err(why) => return told(Outcome::Unconfirmed, &why.to_string()),
         };
         let class = reply.class();
         if class != ReplyClass::Error && !self.command.legal.contains(&class) {
@@ -142,27 +171,27 @@ impl NativeCommand {
                 "{class:?} is no answer to --{}: another protocol, or another command's reply",
                 self.command.name
             );
-            return told(Outcome::Unconfirmed, why.as_bytes());
+            return told(Outcome::Unconfirmed, &why);
         }
         match reply {
-            Reply::Error(words) => told(Outcome::Rejected, &words),
-            Reply::Halted => told(Outcome::Halted, b"the server is halted"),
-            Reply::Wait => told(Outcome::Wait, b"the expression is false"),
-            Reply::Zombie => told(Outcome::Zombie, b"the server takes the task for a zombie"),
+            Reply::Error(words) => self::told(Outcome::Rejected, words),
+            Reply::Halted => told(Outcome::Halted, "the server is halted"),
+            Reply::Wait => told(Outcome::Wait, "the expression is false"),
+            Reply::Zombie => told(Outcome::Zombie, "the server takes the task for a zombie"),
             Reply::Ok => {
                 *text = match self.command.kind {
                     Kind::Ping => ping_line(endpoint, took),
                     Kind::Task | Kind::User => Vec::new(),
                 };
-                told(Outcome::Ok, b"")
+                told(Outcome::Ok, "")
             }
             Reply::Text(line) => {
                 *text = [&line[..], b"\n"].concat();
-                told(Outcome::Ok, b"")
+                told(Outcome::Ok, "")
             }
             Reply::Suites(names) => {
                 *text = suites_table(&names);
-                told(Outcome::Ok, b"")
+                told(Outcome::Ok, "")
             }
         }
     }
@@ -228,10 +257,11 @@ impl Sender {
     }
 
     fn user(&self) -> Option<&[u8]> {
-        let found = self
-            .user
-            .get_or_try_init(|| identity::login_name().ok_or(()));
-        found.ok().map(Vec::as_slice)
+        // Not inside the cell: other threads would wait for a slow data base.
+        if self.user.get().is_none() {
+            self.user.set(identity::login_name()?).ok();
+        }
+        self.user.get().map(Vec::as_slice)
     }
 }
 
@@ -285,6 +315,15 @@ fn user_name<'a>(settings: &Settings, sender: &'a Sender) -> Result<&'a [u8], Re
     }
 }
 
+fn told(outcome: Outcome, what: Vec<u8>) -> AttemptResult {
+    AttemptResult {
+        outcome,
+        stage: Stage::Reply,
+        errno: 0,
+        what,
+    }
+}
+
 fn failed(failure: Failure) -> AttemptResult {
     AttemptResult {
         outcome: match failure.sent {
@@ -331,15 +370,17 @@ fn ping_line(endpoint: &Endpoint, took: Duration) -> Vec<u8> {
 /// The names of the suites as ecflow_client prints them: five a line, in columns.
 fn suites_table(names: &[Vec<u8>]) -> Vec<u8> {
     const COLUMNS: usize = 5;
+    /// A hostile server's name must not make all lines as long as itself.
+    const WIDEST: usize = 256;
     if names.is_empty() {
         return b"No suites\n\n".to_vec();
     }
-    let width = names.iter().map(Vec::len).max().unwrap_or(0) + 1;
+    let width = names.iter().map(Vec::len).max().unwrap_or(0).min(WIDEST) + 1;
     let mut table = Vec::new();
     for line in names.chunks(COLUMNS) {
         for name in line {
             table.extend_from_slice(name);
-            table.extend(std::iter::repeat_n(b' ', width - name.len()));
+            table.extend(std::iter::repeat_n(b' ', width.saturating_sub(name.len())));
         }
         table.push(b'\n');
     }

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use super::Shared;
+use super::backups;
 use super::log::{Level, Log, redacted};
 use super::status::{Status, outcome_name};
 use super::story::{AttemptResult, Story};
 use crate::config::{Configuration, Millis, Repeat, Settings};
 use crate::hosts::Endpoint;
-use crate::policy::{Action, Ecflow, Kind, Outcome, Policy, Rules};
-use crate::transport::Limits;
+use crate::policy::{Action, Ecflow, End, Kind, Outcome, Policy, Rules};
+use crate::transport::CancelWatch;
 
 /// What is sent, as far as the policy and the report are concerned.
 #[derive(Clone, Debug)]
@@ -20,7 +21,8 @@ pub(super) struct Errand {
     pub(super) kind: Kind,
     pub(super) repeat: Repeat,
     pub(super) primary: Endpoint,
-    pub(super) limits: Limits,
+    /// The longest that one attempt may take, all stages together.
+    pub(super) attempt_limit: Millis,
     /// `--debug`: log to stderr.
     pub(super) debug: bool,
 }
@@ -53,13 +55,15 @@ pub struct Plan {
     now: Millis,
     attempts: u32,
     under_way: Option<UnderWay>,
+    /// Where the last attempt went; the primary before the first.
+    endpoint: Endpoint,
+    cancel_count: u64,
     over: Option<Status>,
     message: String,
 }
 
 #[derive(Clone, Copy)]
 struct UnderWay {
-    host: usize,
     begin: Millis,
 }
 
@@ -72,7 +76,7 @@ impl Plan {
         now: Millis,
     ) -> Self {
         let settings = configuration.settings();
-        let rules = Rules::ecflow(settings, errand.kind, errand.repeat, errand.limits.whole);
+        let rules = Rules::ecflow(settings, errand.kind, errand.repeat, errand.attempt_limit);
         log.line(
             Level::Debug,
             format_args!(
@@ -81,7 +85,6 @@ impl Plan {
             ),
         );
         Self {
-            shared,
             log,
             policy: Box::new(Ecflow::new(rules, now)),
             hosts: vec![errand.primary.clone()],
@@ -89,15 +92,28 @@ impl Plan {
             now,
             attempts: 0,
             under_way: None,
+            endpoint: errand.primary.clone(),
+            cancel_count: shared.cancel.count(),
             over: None,
             message: String::new(),
             configuration,
+            shared,
         }
+    }
+
+    /// How often the client had been cancelled when this began.
+    pub(super) fn cancel_count(&self) -> u64 {
+        self.cancel_count
+    }
+
+    fn cancel(&self) -> CancelWatch<'_> {
+        self.shared.cancel.watch_since(self.cancel_count)
     }
 
     /// Ends the plan before it began.
     pub(super) fn refuse(&mut self, status: Status, message: String) {
-        self.message = message;
+        let message = redacted(message.into_bytes(), &self.log.secret);
+        self.message = String::from_utf8_lossy(&message).into_owned();
         self.end(status);
     }
 
@@ -106,14 +122,17 @@ impl Plan {
     }
 
     /// What is to be done at `now` (milliseconds, on any clock that goes forward).
+    ///
+    /// After a cancel it is over, also while an attempt is under way; a confirmation that
+    /// [`Plan::outcome`] brings afterwards still counts.
     pub fn next(&mut self, now: Millis) -> Step {
         self.now = self.now.max(now);
         loop {
             if let Some(status) = self.over {
                 return Step::Over(status);
             }
-            if self.under_way.is_none() && self.shared.is_cancelled() {
-                self.refuse(Status::Cancelled, String::new());
+            if self.cancel().is_cancelled() {
+                self.end(Status::Cancelled);
                 continue;
             }
             match self.policy.next(self.now) {
@@ -133,10 +152,8 @@ impl Plan {
             return;
         }
         self.attempts += 1;
-        self.under_way = Some(UnderWay {
-            host,
-            begin: self.now,
-        });
+        self.under_way = Some(UnderWay { begin: self.now });
+        self.endpoint = self.hosts[host].clone();
         self.log.line(
             Level::Debug,
             format_args!(
@@ -149,10 +166,7 @@ impl Plan {
 
     fn list_backups(&mut self) {
         let primary_port = self.hosts[0].port;
-        let look = {
-            let mut backups = self.shared.backups.lock();
-            backups.look(self.settings(), primary_port)
-        };
+        let look = backups::look(&self.shared.backups, self.settings(), primary_port);
         for problem in &look.problems {
             self.story.warn(problem);
             if look.is_news {
@@ -172,7 +186,7 @@ impl Plan {
     /// Tells how the attempt ended; nothing happens when none is under way.
     pub fn outcome(&mut self, result: AttemptResult, now: Millis) {
         self.now = self.now.max(now);
-        let Some(UnderWay { host, begin }) = self.under_way.take() else {
+        let Some(UnderWay { begin }) = self.under_way.take() else {
             return;
         };
         let outcome = result.outcome;
@@ -180,17 +194,25 @@ impl Plan {
             what: redacted(result.what, &self.log.secret),
             ..result
         };
-        let endpoint = self.hosts[host].clone();
+        let endpoint = self.endpoint.clone();
         self.log_attempt(&endpoint, &result, begin);
         self.story
             .tell(self.attempts, &endpoint, begin, self.now, result);
         self.policy.outcome(outcome, self.now);
-        match outcome {
-            // A confirmed reply beats a cancel.
-            Outcome::Ok => self.end(Status::Ok),
-            Outcome::Rejected => self.end(Status::Rejected),
-            _ if self.shared.is_cancelled() => self.end(Status::Cancelled),
-            _ => {}
+        if self.cancel().is_cancelled() {
+            self.end_cancelled();
+        }
+    }
+
+    /// A confirmed reply beats a cancel, and so does the end of a command that may have been
+    /// applied and must not be repeated.
+    fn end_cancelled(&mut self) {
+        match self.policy.next(self.now) {
+            Action::End(End::Deadline | End::Exhausted | End::Denied) => {
+                self.end(Status::Cancelled);
+            }
+            Action::End(end) => self.end(end.into()),
+            _ => self.end(Status::Cancelled),
         }
     }
 
@@ -209,12 +231,15 @@ impl Plan {
                 outcome_name(result.outcome),
                 result.errno,
                 self.now.saturating_sub(begin),
-                String::from_utf8_lossy(&result.what)
+                String::from_utf8_lossy(cut(&result.what))
             ),
         );
     }
 
     fn end(&mut self, status: Status) {
+        if self.over == Some(status) {
+            return;
+        }
         self.over = Some(status);
         let level = match status {
             Status::Ok => Level::Info,
@@ -231,10 +256,11 @@ impl Plan {
         );
     }
 
-    /// The host of the attempt that is under way, else the primary.
+    /// Where the attempt goes that is under way, else where the last one went; the primary
+    /// before the first.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
-        &self.hosts[self.under_way.map_or(0, |under_way| under_way.host)]
+        &self.endpoint
     }
 
     /// Whether an attempt has been asked for and its outcome is still to be told.
@@ -258,10 +284,7 @@ impl Plan {
     /// The report as JSON, complete or so far.
     #[must_use]
     pub fn report(&self) -> String {
-        match self.over {
-            Some(status) => self.story.report(status, &self.message, self.now),
-            None => self.story.report(Status::Ok, "under way", self.now),
-        }
+        self.story.report(self.over, &self.message, self.now)
     }
 
     /// The end of the command, with `text` as what ecflow_client would print.
@@ -286,6 +309,12 @@ impl Plan {
             report: self.report(),
         }
     }
+}
+
+/// A log line is no place for a server's longest words.
+fn cut(words: &[u8]) -> &[u8] {
+    const LONGEST: usize = 1_000;
+    &words[..words.len().min(LONGEST)]
 }
 
 /// The story of one command, success or not.
@@ -316,7 +345,7 @@ impl Reply {
             error: message.as_bytes().to_vec(),
             answered_by: None,
             attempts: 0,
-            report: story.report(status, message, 0),
+            report: story.report(Some(status), message, 0),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::transport::Stage;
 /// A day of profile `ecflow` makes some 4,300 attempts; a report tells no more than these.
 const LONGEST: usize = 5_000;
 
-/// What a peer says is cut at this length, so that a report stays bounded; a server's refusal,
-/// which comes once, is kept whole.
+/// What a peer says is cut at this length in the report, so that it stays bounded; a server's
+/// refusal, which comes once, is kept whole for the error.
 const LONGEST_WORDS: usize = 1_000;
 
 /// How one attempt ended.
@@ -39,6 +39,8 @@ pub(super) struct Story {
     hosts: Vec<HostRecord>,
     /// The host that confirmed or refused the command.
     answered_by: Option<usize>,
+    /// What a server refused it with.
+    refusal: Vec<u8>,
     warnings: Vec<String>,
 }
 
@@ -70,6 +72,7 @@ impl Story {
             omitted: 0,
             hosts: Vec::new(),
             answered_by: None,
+            refusal: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -89,10 +92,14 @@ impl Story {
         mut result: AttemptResult,
     ) {
         let host = self.host(endpoint);
-        match result.outcome {
-            Outcome::Ok | Outcome::Rejected => self.answered_by = Some(host),
-            _ => result.what.truncate(LONGEST_WORDS),
+        if matches!(result.outcome, Outcome::Ok | Outcome::Rejected) {
+            self.answered_by = Some(host);
         }
+        if result.outcome == Outcome::Rejected && result.what.len() > LONGEST_WORDS {
+            let cut = result.what[..LONGEST_WORDS].to_vec();
+            self.refusal = std::mem::replace(&mut result.what, cut);
+        }
+        result.what.truncate(LONGEST_WORDS);
         let record = &mut self.hosts[host];
         record.attempts += 1;
         record.last_words.clone_from(&result.what);
@@ -130,12 +137,17 @@ impl Story {
     /// One line for each host that was attempted, in the order of their first attempts.
     pub(super) fn error_lines(&self) -> Vec<u8> {
         let mut lines = Vec::new();
-        for host in &self.hosts {
+        for (index, host) in self.hosts.iter().enumerate() {
             if !lines.is_empty() {
                 lines.push(b'\n');
             }
             lines.extend(format!("{}: ", host.endpoint).into_bytes());
-            lines.extend(one_line(&host.last_words));
+            let is_refusal = self.answered_by == Some(index) && !self.refusal.is_empty();
+            let words = match is_refusal {
+                true => &self.refusal,
+                false => &host.last_words,
+            };
+            append_one_line(&mut lines, words);
             if host.attempts > 1 {
                 lines.extend(format!(" (attempts: {})", host.attempts).into_bytes());
             }
@@ -145,13 +157,13 @@ impl Story {
 
     /// The report as JSON. Its first line holds the summary, then come the figures, then one
     /// line for each attempt.
-    pub(super) fn report(&self, status: Status, message: &str, end: Millis) -> String {
+    pub(super) fn report(&self, status: Option<Status>, message: &str, end: Millis) -> String {
         let head = Head {
             summary: &self.summary(status, message, end),
         };
         let figures = Figures {
-            status: status.name(),
-            status_number: status as i32,
+            status: status.map(Status::name),
+            status_number: status.map(|status| status as i32),
             command: self.command,
             kind: match self.kind {
                 Kind::Task => "task",
@@ -201,11 +213,14 @@ impl Story {
         holders.map(|host| host.endpoint.to_string()).collect()
     }
 
-    fn summary(&self, status: Status, message: &str, end: Millis) -> String {
+    fn summary(&self, status: Option<Status>, message: &str, end: Millis) -> String {
         let length = end.saturating_sub(self.start);
         let length = format!("{}.{:03} s", length / 1_000, length % 1_000);
         let attempts = self.attempts();
         let hosts = self.hosts.len();
+        let Some(status) = status else {
+            return format!("under way for {length}; attempts: {attempts}, hosts: {hosts}");
+        };
         match (status, self.answered_by()) {
             (Status::Ok, Some(host)) => {
                 format!("confirmed by {host} on attempt {attempts}, after {length}")
@@ -230,8 +245,9 @@ struct Head<'a> {
 
 #[derive(Serialize)]
 struct Figures<'a> {
-    status: &'static str,
-    status_number: i32,
+    /// null while the command is under way.
+    status: Option<&'static str>,
+    status_number: Option<i32>,
     command: &'static str,
     kind: &'static str,
     length_ms: Millis,
@@ -263,10 +279,15 @@ fn members(value: &impl Serialize) -> String {
 }
 
 /// A server's words may have several lines; an error line has one.
-fn one_line(words: &[u8]) -> Vec<u8> {
+fn append_one_line(text: &mut Vec<u8>, words: &[u8]) {
     let lines = words
         .split(|b| matches!(b, b'\n' | b'\r'))
         .map(<[u8]>::trim_ascii)
         .filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(&b"; "[..])
+    for (index, line) in lines.enumerate() {
+        if index > 0 {
+            text.extend(b"; ");
+        }
+        text.extend(line);
+    }
 }

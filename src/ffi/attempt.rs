@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char, c_void};
 
-use super::client::{User, borrowed};
+use super::client::{User, held};
 use super::guard::guarded;
 use super::reply::{clear, hand_over};
 use super::status::kind_from_number;
@@ -18,6 +18,7 @@ pub struct ecf_attempt {
     number: u32,
     timeout_ms: u64,
     client: Client,
+    cancel_count: u64,
     notes: Vec<Vec<u8>>,
 }
 
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn ecf_delegate(
         // SAFETY: the caller promises a place for a pointer, or NULL.
         unsafe { clear(reply) };
         // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
-        let (client, settings) = unsafe { (borrowed(client), pairs(settings)) };
+        let (client, settings) = unsafe { (held(client), pairs(settings)) };
         let refused = |why| Reply::refused(Status::Argument, why);
         let story = match (client, kind_from_number(kind), settings, attempt) {
             (None, ..) => refused("the client is NULL"),
@@ -61,7 +62,7 @@ pub unsafe extern "C" fn ecf_delegate(
             (Some(client), Some(kind), Some(settings), Some(call)) => {
                 let user = User(user);
                 client.delegate(kind, &settings, &mut |delegated| {
-                    let mut attempt = ecf_attempt::new(client, delegated);
+                    let mut attempt = ecf_attempt::new(&client, delegated);
                     // SAFETY: the caller promises a callback that may be called so.
                     let outcome = unsafe { call(user.pointer(), &raw mut attempt) };
                     attempt.finish(outcome, delegated)
@@ -81,6 +82,7 @@ impl ecf_attempt {
             number: delegated.number,
             timeout_ms: delegated.limit,
             client: client.clone(),
+            cancel_count: delegated.cancel_count(),
             notes: Vec::new(),
         }
     }
@@ -149,7 +151,7 @@ pub unsafe extern "C" fn ecf_attempt_cancelled(attempt: *const ecf_attempt) -> i
     // SAFETY: as the header asks of every attempt.
     unsafe {
         part(attempt, 0, |attempt| {
-            i32::from(attempt.client.is_cancelled())
+            i32::from(attempt.client.is_cancelled_since(attempt.cancel_count))
         })
     }
 }

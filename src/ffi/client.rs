@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ecf_status;
 use super::guard::guarded;
 use super::status::kind_from_number;
-use super::strings::{bytes, c_string, fill};
+use super::strings::{bytes, c_string, fill, fill_or_empty};
 use crate::client::{Client, Level};
 
 /// A configuration and what was learnt about hosts. May be used by several threads at once.
@@ -20,11 +20,22 @@ pub struct ecf_client {
 pub type ecf_log_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, level: i32, line: *const c_char)>;
 
-/// The client behind a handle; `None` for NULL.
+/// The client behind a handle, kept alive for the call: a callback may free the handle.
+/// `None` for NULL.
 ///
 /// # Safety
 /// `client` must be NULL or a handle of ecf_client_new that was not freed.
-pub(super) unsafe fn borrowed<'a>(client: *const ecf_client) -> Option<&'a Client> {
+pub(super) unsafe fn held(client: *const ecf_client) -> Option<Client> {
+    // SAFETY: not NULL, so the caller promises a live handle.
+    unsafe { client.as_ref() }.map(|handle| handle.client.clone())
+}
+
+/// The client behind a handle, for signal handlers, which must not count references that a
+/// free could be the last of. `None` for NULL.
+///
+/// # Safety
+/// As for [`held`], and the handle must live during `'a`.
+unsafe fn borrowed<'a>(client: *const ecf_client) -> Option<&'a Client> {
     // SAFETY: not NULL, so the caller promises a live handle.
     unsafe { client.as_ref() }.map(|handle| &handle.client)
 }
@@ -68,7 +79,7 @@ pub unsafe extern "C" fn ecf_client_set(
 ) -> ecf_status {
     guarded(ecf_status::ECF_ERR_INTERNAL, || {
         // SAFETY: the caller promises a live handle and NUL-terminated strings, or NULL.
-        let (client, key, value) = unsafe { (borrowed(client), bytes(key), bytes(value)) };
+        let (client, key, value) = unsafe { (held(client), bytes(key), bytes(value)) };
         let (Some(client), Some(key), Some(value)) = (client, key, value) else {
             return ecf_status::ECF_ERR_ARGUMENT;
         };
@@ -85,7 +96,7 @@ pub unsafe extern "C" fn ecf_client_set(
 /// @param cap     the size of buf in bytes
 /// @param needed  gets the size that the whole text needs, its NUL included; may be NULL
 /// @return ECF_OK; ECF_ERR_TOO_SMALL when the text was cut; ECF_ERR_ARGUMENT for an unknown key
-///         and for ECF_PASS, which is never given out.
+///         and for ECF_PASS, which is never given out: then buf is "" and *needed 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_get(
     client: *const ecf_client,
@@ -96,20 +107,19 @@ pub unsafe extern "C" fn ecf_client_get(
 ) -> ecf_status {
     guarded(ecf_status::ECF_ERR_INTERNAL, || {
         // SAFETY: the caller promises a live handle and a NUL-terminated string, or NULL.
-        let (client, key) = unsafe { (borrowed(client), bytes(key)) };
-        let (Some(client), Some(key)) = (client, key) else {
-            return ecf_status::ECF_ERR_ARGUMENT;
+        let (client, key) = unsafe { (held(client), bytes(key)) };
+        let text = match (client, key) {
+            (Some(client), Some(key)) => client.get(key).ok(),
+            _ => None,
         };
-        match client.get(key) {
-            // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
-            Ok(text) => unsafe { fill(&text, buf, cap, needed) },
-            Err(_) => ecf_status::ECF_ERR_ARGUMENT,
-        }
+        // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
+        unsafe { fill_or_empty(text.as_deref(), buf, cap, needed) }
     })
 }
 
 /// Tells every problem of the configuration and the hostfile, one a line, each with its
-/// variable or its file:line; "" when all is well. Reads the hostfile; contacts nobody.
+/// variable or its file:line; "" when all is well. What concerns native sends but not
+/// ecf_delegate begins with "native commands only". Reads the hostfile; contacts nobody.
 ///
 /// @param buf, cap, needed  as in ecf_client_get
 /// @return ECF_OK, with or without problems; ECF_ERR_TOO_SMALL when the text was cut.
@@ -122,17 +132,16 @@ pub unsafe extern "C" fn ecf_client_check(
 ) -> ecf_status {
     guarded(ecf_status::ECF_ERR_INTERNAL, || {
         // SAFETY: the caller promises a live handle or NULL.
-        let Some(client) = (unsafe { borrowed(client) }) else {
-            return ecf_status::ECF_ERR_ARGUMENT;
-        };
+        let text = unsafe { held(client) }.map(|client| client.check().into_bytes());
         // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
-        unsafe { fill(client.check().as_bytes(), buf, cap, needed) }
+        unsafe { fill_or_empty(text.as_deref(), buf, cap, needed) }
     })
 }
 
 /// Tells the timetable that a command would follow if every host refused at once: a line like
 /// "10.000 primary:3141" for each attempt, and one like "86400.000 - ECF_ERR_TIMEOUT" for its
 /// end. Times are in seconds after the start, and the two parts of a line stand one blank apart.
+/// At most 20,000 attempts are listed; where there are more, the last line is "and so on".
 /// Reads the hostfile; contacts nobody.
 ///
 /// @param kind        an ecf_kind
@@ -151,9 +160,10 @@ pub unsafe extern "C" fn ecf_client_explain(
 ) -> ecf_status {
     guarded(ecf_status::ECF_ERR_INTERNAL, || {
         // SAFETY: the caller promises a live handle or NULL.
-        let client = unsafe { borrowed(client) };
+        let client = unsafe { held(client) };
         let (Some(client), Some(kind)) = (client, kind_from_number(kind)) else {
-            return ecf_status::ECF_ERR_ARGUMENT;
+            // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
+            return unsafe { fill_or_empty(None, buf, cap, needed) };
         };
         let explained = client.explain(kind, horizon_ms);
         let status = match &explained {
@@ -171,7 +181,7 @@ pub unsafe extern "C" fn ecf_client_explain(
 
 /// Ends every command in progress on this client within 50 ms, and every later one at once,
 /// with ECF_ERR_CANCELLED, until ecf_client_resume. A confirmed reply that is already there
-/// beats it. May be called from any thread and from a signal handler: it only stores an atomic.
+/// beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a signal handler: it only stores an atomic.
 ///
 /// @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
@@ -215,7 +225,7 @@ pub unsafe extern "C" fn ecf_client_set_log(
 ) -> ecf_status {
     guarded(ecf_status::ECF_ERR_INTERNAL, || {
         // SAFETY: the caller promises a live handle or NULL.
-        let Some(client) = (unsafe { borrowed(client) }) else {
+        let Some(client) = (unsafe { held(client) }) else {
             return ecf_status::ECF_ERR_ARGUMENT;
         };
         let user = User(user);

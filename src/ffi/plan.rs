@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char};
 
-use super::client::borrowed;
+use super::client::held;
 use super::guard::guarded;
 use super::status::kind_from_number;
 use super::strings::{EMPTY, c_string, pairs};
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn ecf_plan_new(
 ) -> *mut ecf_plan {
     guarded(std::ptr::null_mut(), || {
         // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
-        let (client, settings) = unsafe { (borrowed(client), pairs(settings)) };
+        let (client, settings) = unsafe { (held(client), pairs(settings)) };
         let kind: Option<Kind> = kind_from_number(kind);
         let (Some(client), Some(kind), Some(settings)) = (client, kind, settings) else {
             return std::ptr::null_mut();
@@ -59,7 +59,8 @@ pub unsafe extern "C" fn ecf_plan_new(
 /// @param ms  gets, for ECF_PLAN_ATTEMPT, how long the attempt may take; for ECF_PLAN_WAIT, how
 ///            long to wait before the next call; else 0. Milliseconds; may be NULL.
 /// @return an ecf_step. While an attempt is under way it is ECF_PLAN_ATTEMPT again, with what
-///         is left of its time. ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
+///         is left of its time; after ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
+///         outcome of that attempt may still be told: a confirmed reply beats a cancel. ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_next(plan: *mut ecf_plan, now_ms: u64, ms: *mut u64) -> i32 {
     let give_up = ecf_step::ECF_PLAN_GIVE_UP as i32;
@@ -91,15 +92,15 @@ impl ecf_plan {
     }
 }
 
-/// The host of the attempt, an address of IPv6 without brackets. Valid until the next call on
-/// this plan. "" for NULL.
+/// The host of the attempt, or of the last one, an address of IPv6 without brackets; the
+/// primary before the first. Valid until the next call on this plan. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_host(plan: *const ecf_plan) -> *const c_char {
     // SAFETY: the caller promises a live plan or NULL.
     unsafe { plan.as_ref() }.map_or(EMPTY, |plan| plan.host.as_ptr())
 }
 
-/// The port of the attempt; 0 for NULL.
+/// The port of that host; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
     // SAFETY: the caller promises a live plan or NULL.
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> ecf_status {
     }
 }
 
-/// The report so far, as ecf_reply_report has it. Valid until the next call on this plan, also
+/// The report so far, as ecf_reply_report has it; its status is null while the plan goes on. Valid until the next call on this plan, also
 /// one of this function. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_report(plan: *const ecf_plan) -> *const c_char {

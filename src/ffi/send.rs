@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::client::borrowed;
+use super::client::held;
 use super::guard::guarded;
 use super::reply::{clear, hand_over};
 use super::strings::words;
@@ -60,11 +60,11 @@ unsafe fn send(
         // SAFETY: the caller promises a place for a pointer, or NULL.
         unsafe { clear(reply) };
         // SAFETY: the caller promises a live handle or NULL.
-        let client = unsafe { borrowed(client) };
+        let client = unsafe { held(client) };
         // SAFETY: the caller promises `argc` strings or NULLs.
         let words = unsafe { words(argc, argv) };
         let story = match (client, words) {
-            (Some(client), Some(words)) => how(client, &words),
+            (Some(client), Some(words)) => how(&client, &words),
             (None, _) => Reply::refused(Status::Argument, "the client is NULL"),
             (_, None) => Reply::refused(
                 Status::Argument,

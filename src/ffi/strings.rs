@@ -84,6 +84,31 @@ pub(super) unsafe fn fill(
     }
 }
 
+/// [`fill`], or for `None` the empty text, a size of 0, and ECF_ERR_ARGUMENT.
+///
+/// # Safety
+/// As for [`fill`].
+pub(super) unsafe fn fill_or_empty(
+    text: Option<&[u8]>,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> ecf_status {
+    if let Some(text) = text {
+        // SAFETY: the caller keeps the promises.
+        return unsafe { fill(text, buf, cap, needed) };
+    }
+    if !needed.is_null() {
+        // SAFETY: not NULL, so the caller promises a place for a number.
+        unsafe { needed.write(0) };
+    }
+    if !buf.is_null() && cap > 0 {
+        // SAFETY: the caller promises `cap` bytes.
+        unsafe { buf.write(0) };
+    }
+    ecf_status::ECF_ERR_ARGUMENT
+}
+
 /// A C string of `text`; a NUL in it, which C could not see past, becomes a blank.
 pub(super) fn c_string(mut text: Vec<u8>) -> CString {
     for byte in text.iter_mut().filter(|byte| **byte == 0) {

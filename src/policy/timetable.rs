@@ -13,6 +13,8 @@ pub struct Timetable {
     pub attempts: Vec<(Millis, HostIndex)>,
     /// When and how the command would end, where that is within the horizon.
     pub end: Option<(Millis, End)>,
+    /// Whether there are more attempts within the horizon than are listed.
+    pub is_cut: bool,
 }
 
 /// Runs `policy`, which must have been started at 0, against `backups` backups that refuse,
@@ -21,7 +23,11 @@ pub struct Timetable {
 pub fn timetable(policy: &mut dyn Policy, backups: usize, horizon: Millis) -> Timetable {
     let mut table = Timetable::default();
     let mut now = 0;
-    while now <= horizon && table.attempts.len() < LONGEST {
+    while now <= horizon {
+        if table.attempts.len() == LONGEST {
+            table.is_cut = true;
+            break;
+        }
         match policy.next(now) {
             Action::ListBackups => policy.backups(backups),
             Action::Attempt { host, .. } => {

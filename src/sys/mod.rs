@@ -3,6 +3,7 @@
 //! below 3, nothing inherited by a child, every wait bounded and ended by a cancel.
 #![allow(unsafe_code)]
 
+pub(crate) mod cancel;
 pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod identity;

@@ -8,8 +8,8 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::sync::atomic::AtomicBool;
 
+use super::cancel::CancelWatch;
 use crate::config::Millis;
 
 /// Why a name has no addresses.
@@ -31,10 +31,10 @@ pub(crate) fn look_up(
     name: &str,
     port: u16,
     until: Millis,
-    cancelled: &AtomicBool,
+    cancel: CancelWatch<'_>,
 ) -> Result<Vec<SocketAddr>, NoAddress> {
     let name = CString::new(name).map_err(|_| NoAddress::UnknownName)?;
-    let list = system::look_up(&name, until, cancelled)?;
+    let list = system::look_up(&name, until, cancel)?;
     let addresses = list.addresses(port);
     match addresses.is_empty() {
         true => Err(NoAddress::UnknownName),
@@ -45,7 +45,6 @@ pub(crate) fn look_up(
 fn failure(code: libc::c_int) -> NoAddress {
     match code {
         libc::EAI_NONAME | EAI_NODATA => NoAddress::UnknownName,
-        libc::EAI_SYSTEM => NoAddress::Failed(io::Error::last_os_error().to_string()),
         code => {
             // SAFETY: gai_strerror returns a static string for every code.
             let text = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
@@ -126,6 +125,7 @@ fn look_up_blocking(name: &CStr) -> Result<AddressList, NoAddress> {
     };
     match code {
         0 => Ok(AddressList(list)),
+        libc::EAI_SYSTEM => Err(NoAddress::Failed(io::Error::last_os_error().to_string())),
         code => Err(failure(code)),
     }
 }
@@ -137,7 +137,7 @@ mod system {
     pub(super) fn look_up(
         name: &CStr,
         _until: Millis,
-        _cancelled: &AtomicBool,
+        _cancel: CancelWatch<'_>,
     ) -> Result<AddressList, NoAddress> {
         look_up_blocking(name)
     }
@@ -162,6 +162,8 @@ mod system {
         reserved: [libc::c_int; 5],
     }
 
+    // Part of libc since glibc 2.34; the library's name is kept for older ones.
+    #[link(name = "anl")]
     unsafe extern "C" {
         fn getaddrinfo_a(
             mode: libc::c_int,
@@ -184,8 +186,18 @@ mod system {
     /// A cancel is noticed after so many milliseconds at the latest.
     const SLICE: Millis = 20;
 
-    /// The process in which glibc's threads live.
+    /// The process that loaded this library, in which glibc's threads live.
     static HOME: AtomicI32 = AtomicI32::new(0);
+
+    /// Run when the library is loaded, before any fork that matters here.
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static AT_LOAD: extern "C" fn() = remember_home;
+
+    extern "C" fn remember_home() {
+        // SAFETY: getpid has no preconditions.
+        HOME.store(unsafe { libc::getpid() }, Ordering::Relaxed);
+    }
 
     /// A request and everything that it points to, at an address that does not change.
     struct Request {
@@ -197,14 +209,11 @@ mod system {
     pub(super) fn look_up(
         name: &CStr,
         until: Millis,
-        cancelled: &AtomicBool,
+        cancel: CancelWatch<'_>,
     ) -> Result<AddressList, NoAddress> {
         // SAFETY: getpid has no preconditions.
         let process = unsafe { libc::getpid() };
-        let home = HOME
-            .compare_exchange(0, process, Ordering::Relaxed, Ordering::Relaxed)
-            .unwrap_or_else(|home| home);
-        if home != 0 && home != process {
+        if HOME.load(Ordering::Relaxed) != process {
             return look_up_blocking(name);
         }
         let request = Box::into_raw(Box::new(Request {
@@ -228,7 +237,7 @@ mod system {
             drop(unsafe { Box::from_raw(request) });
             return Err(failure(code));
         }
-        let stopped = wait(block, until, cancelled);
+        let stopped = wait(block, until, cancel);
         // SAFETY: the request is valid; gai_error and gai_cancel may be called at any time.
         let (code, is_taken) = unsafe {
             match gai_error(block) {
@@ -251,14 +260,14 @@ mod system {
     }
 
     /// Waits for the answer; `None` when it is there.
-    fn wait(block: *mut Gaicb, until: Millis, cancelled: &AtomicBool) -> Option<NoAddress> {
+    fn wait(block: *mut Gaicb, until: Millis, cancel: CancelWatch<'_>) -> Option<NoAddress> {
         let list = [block.cast_const()];
         loop {
             // SAFETY: the request is valid until it is done and freed, after this function.
             if unsafe { gai_error(block) } != EAI_INPROGRESS {
                 return None;
             }
-            if cancelled.load(Ordering::Acquire) {
+            if cancel.is_cancelled() {
                 return Some(NoAddress::Cancelled);
             }
             let left = until.saturating_sub(clock::now());
@@ -277,33 +286,30 @@ mod system {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cancel::Cancel;
     use super::super::clock;
     use super::*;
 
-    fn looked_up(name: &str) -> Result<Vec<SocketAddr>, NoAddress> {
-        look_up(name, 7, clock::now() + 60_000, &AtomicBool::new(false))
+    fn looked_up(name: &str, cancel: &Cancel) -> Result<Vec<SocketAddr>, NoAddress> {
+        look_up(name, 7, clock::now() + 60_000, cancel.watch_since(0))
     }
 
     #[test]
     fn localhost_is_found_with_its_port() {
-        let found = looked_up("localhost").unwrap_or_default();
+        let found = looked_up("localhost", &Cancel::default()).unwrap_or_default();
         assert!(!found.is_empty());
         assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 7));
     }
 
     #[test]
     fn a_name_that_cannot_exist_is_unknown_or_failed_but_never_found() {
-        assert!(looked_up("no.such.host.invalid").is_err());
+        assert!(looked_up("no.such.host.invalid", &Cancel::default()).is_err());
     }
 
     #[test]
     fn a_cancel_ends_a_look_up() {
-        let outcome = look_up(
-            "no.such.host.invalid",
-            7,
-            clock::now() + 60_000,
-            &AtomicBool::new(true),
-        );
-        assert!(outcome.is_err());
+        let cancel = Cancel::default();
+        cancel.set();
+        assert!(looked_up("no.such.host.invalid", &cancel).is_err());
     }
 }

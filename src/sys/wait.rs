@@ -3,8 +3,8 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::cancel::CancelWatch;
 use super::clock;
 use crate::config::Millis;
 
@@ -34,7 +34,7 @@ pub(crate) fn on(
     fd: BorrowedFd<'_>,
     what: For,
     until: Millis,
-    cancelled: &AtomicBool,
+    cancel: CancelWatch<'_>,
 ) -> io::Result<Waited> {
     let mut entry = libc::pollfd {
         fd: fd.as_raw_fd(),
@@ -44,26 +44,30 @@ pub(crate) fn on(
         },
         revents: 0,
     };
-    wait(std::slice::from_mut(&mut entry), until, cancelled)
+    wait(std::slice::from_mut(&mut entry), until, cancel)
 }
 
 /// Waits until the time `until`, or a cancel.
-pub(crate) fn until(until: Millis, cancelled: &AtomicBool) -> Waited {
+pub(crate) fn until(until: Millis, cancel: CancelWatch<'_>) -> Waited {
     // Without descriptors, poll has nothing to complain of but its memory.
-    wait(&mut [], until, cancelled).unwrap_or(Waited::TimedOut)
+    wait(&mut [], until, cancel).unwrap_or(Waited::TimedOut)
 }
 
-fn wait(entries: &mut [libc::pollfd], until: Millis, cancelled: &AtomicBool) -> io::Result<Waited> {
+fn wait(
+    entries: &mut [libc::pollfd],
+    until: Millis,
+    cancel: CancelWatch<'_>,
+) -> io::Result<Waited> {
     loop {
         // The descriptor first: a reply that is there beats a cancel.
         let left = until.saturating_sub(clock::now());
-        let slice = match cancelled.load(Ordering::Acquire) {
+        let slice = match cancel.is_cancelled() {
             true => 0,
             false => left.min(SLICE),
         };
         match poll(entries, slice) {
             Ok(true) => return Ok(Waited::Ready),
-            Ok(false) if cancelled.load(Ordering::Acquire) => return Ok(Waited::Cancelled),
+            Ok(false) if cancel.is_cancelled() => return Ok(Waited::Cancelled),
             Ok(false) if clock::now() >= until => return Ok(Waited::TimedOut),
             Ok(false) => {}
             Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
@@ -95,18 +99,19 @@ pub(crate) fn is_writable_now(fd: BorrowedFd<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cancel::Cancel;
     use super::*;
 
     #[test]
     fn a_pause_lasts_as_long_as_asked_and_a_cancel_ends_it() {
-        let calm = AtomicBool::new(false);
+        let cancel = Cancel::default();
+        let watch = cancel.watch();
         let begin = clock::start();
-        assert_eq!(until(begin + 45, &calm), Waited::TimedOut);
+        assert_eq!(until(begin + 45, watch), Waited::TimedOut);
         assert!(clock::now() >= begin + 45);
-        let cancelled = AtomicBool::new(true);
-        assert_eq!(
-            until(clock::now() + 3_600_000, &cancelled),
-            Waited::Cancelled
-        );
+        cancel.set();
+        cancel.lift();
+        assert_eq!(until(clock::now() + 3_600_000, watch), Waited::Cancelled);
+        assert!(!cancel.watch().is_cancelled(), "a later command goes on");
     }
 }

@@ -7,11 +7,11 @@
 mod addresses;
 mod tcp;
 
+pub use crate::sys::cancel::{Cancel, CancelWatch};
 pub use addresses::AddressBook;
 pub use tcp::exchange;
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 
 use crate::config::Millis;
 use crate::hosts::Endpoint;
@@ -57,10 +57,12 @@ impl fmt::Display for Stage {
 /// The limits of one attempt, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For looking the name up and connecting, all addresses together.
+    /// For looking the name up, and again for connecting, all addresses together.
     pub connect: Millis,
-    /// For writing the request and reading the reply.
-    pub exchange: Millis,
+    /// For writing the request.
+    pub write: Millis,
+    /// For reading the reply.
+    pub reply: Millis,
     /// For everything.
     pub whole: Millis,
 }
@@ -74,7 +76,7 @@ pub struct Attempt<'a> {
     /// The addresses that names had.
     pub addresses: &'a AddressBook,
     /// Ends the attempt when it is set.
-    pub cancelled: &'a AtomicBool,
+    pub cancel: CancelWatch<'a>,
 }
 
 /// Whether the request left.

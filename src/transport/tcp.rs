@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 
+use super::addresses::Found;
 use super::{Attempt, Failure, Receiver, Sent, Stage};
 use crate::config::Millis;
 use crate::sys::clock;
@@ -24,32 +25,37 @@ pub fn exchange(
 ) -> Result<(), Failure> {
     let begin = clock::start();
     let end = begin.saturating_add(attempt.limits.whole);
-    let connect_end = begin.saturating_add(attempt.limits.connect).min(end);
-    let stream = connect(attempt, connect_end)?;
-    let exchange_end = clock::start().saturating_add(attempt.limits.exchange);
+    let found = attempt.addresses.find(
+        attempt.endpoint,
+        attempt.limits.connect,
+        end,
+        attempt.cancel,
+    )?;
+    let connect_end = clock::start().saturating_add(attempt.limits.connect);
+    let stream = connect(attempt, &found, connect_end.min(end))?;
     let mut conversation = Conversation {
         attempt,
         stream,
-        until: exchange_end.min(end),
+        end,
+        until: end,
         begin,
     };
+    conversation.begin_stage(attempt.limits.write);
     conversation.write(request)?;
+    conversation.begin_stage(attempt.limits.reply);
     conversation.read(receiver)
 }
 
 /// Tries every address in turn. A silent one may use up its share of the time, no more.
-fn connect(attempt: &Attempt<'_>, until: Millis) -> Result<TcpStream, Failure> {
-    let addresses = attempt
-        .addresses
-        .find(attempt.endpoint, until, attempt.cancelled)?;
+fn connect(attempt: &Attempt<'_>, found: &Found, until: Millis) -> Result<TcpStream, Failure> {
     let mut failure = Failure {
         stage: Stage::Connect,
         sent: Sent::No,
         errno: 0,
-        what: String::new(),
+        what: found.remark.clone(),
     };
-    let mut left = addresses.len() as Millis;
-    for address in &addresses {
+    let mut left = found.addresses.len() as Millis;
+    for address in &found.addresses {
         let now = clock::start();
         let share = until.saturating_sub(now) / left.max(1);
         left -= 1;
@@ -73,7 +79,7 @@ fn connect(attempt: &Attempt<'_>, until: Millis) -> Result<TcpStream, Failure> {
 fn connect_to(address: &SocketAddr, until: Millis, attempt: &Attempt<'_>) -> io::Result<TcpStream> {
     let (stream, is_connected) = begin_connect(address)?;
     if !is_connected {
-        match wait::on(stream.as_fd(), For::Writing, until, attempt.cancelled)? {
+        match wait::on(stream.as_fd(), For::Writing, until, attempt.cancel)? {
             Waited::Ready => {}
             Waited::TimedOut => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
             Waited::Cancelled => return Err(io::Error::other("cancelled while connecting")),
@@ -94,11 +100,26 @@ fn connect_to(address: &SocketAddr, until: Millis, attempt: &Attempt<'_>) -> io:
 struct Conversation<'a> {
     attempt: &'a Attempt<'a>,
     stream: TcpStream,
+    /// Of the whole attempt.
+    end: Millis,
+    /// Of the stage.
     until: Millis,
     begin: Millis,
 }
 
 impl Conversation<'_> {
+    fn begin_stage(&mut self, limit: Millis) {
+        self.until = clock::start().saturating_add(limit).min(self.end);
+    }
+
+    /// Why nothing more may be written or read, though the peer goes on; `None` if it may.
+    fn stop(&self, too_slow: &str) -> Option<(i32, String)> {
+        if self.attempt.cancel.is_cancelled() {
+            return Some((0, "cancelled".into()));
+        }
+        (clock::now() >= self.until).then(|| (libc::ETIMEDOUT, self.too_late(too_slow)))
+    }
+
     fn write(&mut self, request: &[u8]) -> Result<(), Failure> {
         let mut rest = request;
         while !rest.is_empty() {
@@ -112,6 +133,9 @@ impl Conversation<'_> {
                     request.len()
                 ),
             };
+            if let Some((errno, why)) = self.stop("the request went out too slowly") {
+                return Err(fail(errno, why));
+            }
             match self.stream.write(rest) {
                 Ok(taken) => rest = &rest[taken..],
                 Err(why) if is_for_later(&why) => {
@@ -133,11 +157,11 @@ impl Conversation<'_> {
                 Ok(0) => return Err(unread(receiver, 0, "the server closed the connection")),
                 Ok(count) => match receiver.receive(&piece[..count]) {
                     Ok(true) => return Ok(()),
-                    Ok(false) if clock::now() >= self.until => {
-                        let why = self.too_late("the reply came too slowly");
-                        return Err(unread(receiver, libc::ETIMEDOUT, &why));
+                    Ok(false) => {
+                        if let Some((errno, why)) = self.stop("the reply came too slowly") {
+                            return Err(unread(receiver, errno, &why));
+                        }
                     }
-                    Ok(false) => {}
                     Err(what) => {
                         return Err(Failure {
                             what,
@@ -157,12 +181,7 @@ impl Conversation<'_> {
         silence: &str,
         fail: impl Fn(i32, String) -> Failure,
     ) -> Result<(), Failure> {
-        match wait::on(
-            self.stream.as_fd(),
-            what,
-            self.until,
-            self.attempt.cancelled,
-        ) {
+        match wait::on(self.stream.as_fd(), what, self.until, self.attempt.cancel) {
             Ok(Waited::Ready) => Ok(()),
             Ok(Waited::TimedOut) => Err(fail(libc::ETIMEDOUT, self.too_late(silence))),
             Ok(Waited::Cancelled) => Err(fail(0, "cancelled".into())),

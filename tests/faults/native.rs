@@ -10,7 +10,7 @@ use crate::rows::{Row, Stage, rows, words};
 fn send(row: &Row, stage: &Stage) -> Told {
     let mut settings = vec![
         ("ECF_HOSTFILE", stage.hostfile.as_str()),
-        ("ECF_FAILOVER_REPLY_TIMEOUT", "1"),
+        ("ECF_CONNECT_TIMEOUT", "1"),
         ("ECF_FAILOVER_RETRY_PERIOD", "0.1"),
     ];
     settings.extend(row.settings.iter().map(|(k, v)| (k.as_str(), v.as_str())));

@@ -104,15 +104,15 @@ fn a_timeout_of_a_minute_or_a_day_ends_on_the_virtual_clock_at_its_millisecond()
     use ecf_failover::client::{Client, Clock, Status};
     use ecf_failover::config::Configuration;
     use ecf_failover::policy::{Kind, Outcome};
+    use ecf_failover::transport::CancelWatch;
     use std::cell::Cell;
-    use std::sync::atomic::AtomicBool;
 
     struct Virtual(Cell<u64>);
     impl Clock for Virtual {
         fn now(&self) -> u64 {
             self.0.get()
         }
-        fn sleep(&self, until: u64, _: &AtomicBool) {
+        fn sleep(&self, until: u64, _: CancelWatch<'_>) {
             self.0.set(until);
         }
     }

@@ -1,0 +1,64 @@
+//! Cancelling from anywhere, also from a signal handler: two atomics and nothing else.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The switch of one client.
+#[derive(Debug, Default)]
+pub struct Cancel {
+    /// Set until it is lifted: later commands end at once.
+    is_set: AtomicBool,
+    /// Raised by every cancel: commands in progress end, also when it was lifted at once.
+    count: AtomicU64,
+}
+
+impl Cancel {
+    /// Ends the commands in progress, and later ones until [`Cancel::lift`].
+    pub fn set(&self) {
+        self.is_set.store(true, Ordering::Release);
+        self.count.fetch_add(1, Ordering::Release);
+    }
+
+    /// Allows new commands.
+    pub fn lift(&self) {
+        self.is_set.store(false, Ordering::Release);
+    }
+
+    /// What a command that starts now looks at.
+    #[must_use]
+    pub fn watch(&self) -> CancelWatch<'_> {
+        self.watch_since(self.count())
+    }
+
+    /// How often it was set.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// What a command looks at that started when it had been set `count` times.
+    pub(crate) fn watch_since(&self, count: u64) -> CancelWatch<'_> {
+        CancelWatch {
+            cancel: self,
+            count,
+        }
+    }
+}
+
+/// The switch as one command sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct CancelWatch<'a> {
+    cancel: &'a Cancel,
+    count: u64,
+}
+
+impl CancelWatch<'_> {
+    /// How often the switch had been set when the command started.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether the command is cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_set.load(Ordering::Acquire) || self.cancel.count() != self.count
+    }
+}

@@ -1,0 +1,90 @@
+//! What is done with the bytes of a fuzzer, or of a kept corpus: everything that comes from
+//! outside, through the code that reads it first.
+#![allow(dead_code, reason = "each target uses one")]
+
+use std::path::Path;
+
+use ecf_failover::command::{Surroundings, parse};
+use ecf_failover::config::{Configuration, KEYS, Secret, TaskIdentity};
+use ecf_failover::hosts::{Hostfile, MAX_HOSTS};
+use ecf_failover::wire::{self, Base, FrameReader};
+
+/// A peer's bytes, in pieces, and a body on its own.
+pub(crate) fn reply(bytes: &[u8]) {
+    const LIMIT: u32 = 1 << 16;
+    for size in [1, 7, bytes.len().max(1)] {
+        let mut reader = FrameReader::new(LIMIT);
+        for piece in bytes.chunks(size) {
+            match reader.push(piece) {
+                Ok(false) => {}
+                Ok(true) => {
+                    wire::decode(&reader.into_body()).ok();
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+    }
+    wire::decode(bytes).ok();
+}
+
+/// The text of a hostfile.
+pub(crate) fn hostfile(bytes: &[u8]) {
+    let read = Hostfile::parse(bytes, 3141);
+    assert!(read.backups.len() <= MAX_HOSTS);
+    for backup in &read.backups {
+        let shown = backup.to_string();
+        let again = Hostfile::parse(shown.as_bytes(), 1);
+        assert_eq!(again.backups, std::slice::from_ref(backup), "{shown}");
+    }
+}
+
+/// The words of a command line, NUL between them.
+pub(crate) fn argv(bytes: &[u8]) {
+    let task = TaskIdentity {
+        path: b"/s/t".to_vec(),
+        password: Secret::from(&b"sesame"[..]),
+        remote_id: Vec::new(),
+        try_number: 1,
+    };
+    let read_file = |_: &Path| Ok(b"suite s\n task t\n".to_vec());
+    let around = Surroundings {
+        task: &task,
+        read_file: &read_file,
+    };
+    let words: Vec<Vec<u8>> = bytes.split(|&b| b == 0).map(<[u8]>::to_vec).collect();
+    match parse(&words, &around) {
+        Err(why) => assert!(!why.to_string().contains("sesame") || bytes.len() >= 6),
+        Ok(invocation) => {
+            let command = &invocation.command;
+            let body = wire::encode(command.class, Base::Task(&task), b"h", &command.fields);
+            assert!(wire::decode(&body).is_err(), "a request is no reply");
+        }
+    }
+}
+
+/// A key, chosen by the first byte, and its value.
+pub(crate) fn keys(bytes: &[u8]) {
+    let Some((first, value)) = bytes.split_first() else {
+        return;
+    };
+    let key = &KEYS[usize::from(*first) % KEYS.len()];
+    let from_environment = Configuration::read(|name| (name == key.name).then(|| value.to_vec()));
+    let mut configuration = Configuration::new();
+    let is_taken = configuration.set(key.name.as_bytes(), value).is_ok();
+    assert_eq!(
+        from_environment.problems().count() == 0,
+        is_taken,
+        "{}",
+        key.name
+    );
+    if let Ok(text) = configuration.get(key.name.as_bytes()) {
+        let is_default = value.is_empty() || !is_taken;
+        let wanted = if is_default {
+            key.default.as_bytes()
+        } else {
+            value
+        };
+        assert_eq!(text, wanted, "{}", key.name);
+    }
+}
