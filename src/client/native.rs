@@ -142,28 +142,39 @@ impl NativeCommand {
         let mut inbox = Inbox(FrameReader::new(self.max_reply));
         match exchange(attempt, &self.frame, &mut inbox) {
             Err(failure) => failed(failure),
-            Ok(()) => {
+            Ok(address_remark) => {
                 let took = Duration::from_nanos(clock::nanos().saturating_sub(begin));
-                self.judge(inbox.0, attempt.endpoint, took, text)
+                let surplus = match inbox.0.has_surplus() {
+                    true => "bytes behind the reply were ignored",
+                    false => "",
+                };
+                let body = inbox.0.into_body();
+                let (outcome, words) = self.judge(&body, attempt.endpoint, took, text);
+                let what = match outcome {
+                    Outcome::Rejected => words,
+                    _ => remarks(&[&words, surplus.as_bytes(), address_remark.as_bytes()]),
+                };
+                AttemptResult {
+                    outcome,
+                    stage: Stage::Reply,
+                    errno: 0,
+                    what,
+                }
             }
         }
     }
 
+    /// What a reply's body means for this command, with words for the report.
     fn judge(
         &self,
-        reader: FrameReader,
+        body: &[u8],
         endpoint: &Endpoint,
         took: Duration,
         text: &mut Vec<u8>,
-    ) -> AttemptResult {
-        let surplus = match reader.has_surplus() {
-            true => " (bytes behind the reply were ignored)",
-            false => "",
-        };
-        let told = |outcome, what: &str| told(outcome, format!("{what}{surplus}").into_bytes());
-        let reply = match wire::decode(&reader.into_body()) {
+    ) -> (Outcome, Vec<u8>) {
+        let reply = match wire::decode(body) {
             Ok(reply) => reply,
-            Err(why) => return told(Outcome::Unconfirmed, &why.to_string()),
+            Err(why) => return (Outcome::Unconfirmed, why.to_string().into_bytes()),
         };
         let class = reply.class();
         if class != ReplyClass::Error && !self.command.legal.contains(&class) {
@@ -171,10 +182,11 @@ impl NativeCommand {
                 "{class:?} is no answer to --{}: another protocol, or another command's reply",
                 self.command.name
             );
-            return told(Outcome::Unconfirmed, &why);
+            return (Outcome::Unconfirmed, why.into_bytes());
         }
+        let told = |outcome, words: &str| (outcome, words.as_bytes().to_vec());
         match reply {
-            Reply::Error(words) => self::told(Outcome::Rejected, words),
+            Reply::Error(words) => (Outcome::Rejected, words),
             Reply::Halted => told(Outcome::Halted, "the server is halted"),
             Reply::Wait => told(Outcome::Wait, "the expression is false"),
             Reply::Zombie => told(Outcome::Zombie, "the server takes the task for a zombie"),
@@ -186,7 +198,8 @@ impl NativeCommand {
                 told(Outcome::Ok, "")
             }
             Reply::Text(line) => {
-                *text = [&line[..], b"\n"].concat();
+                *text = line;
+                text.push(b'\n');
                 told(Outcome::Ok, "")
             }
             Reply::Suites(names) => {
@@ -195,6 +208,16 @@ impl NativeCommand {
             }
         }
     }
+}
+
+/// Those that are not empty, in one line.
+fn remarks(parts: &[&[u8]]) -> Vec<u8> {
+    let told: Vec<_> = parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .copied()
+        .collect();
+    told.join(&b"; "[..])
 }
 
 /// Which commands a caller expects.
@@ -315,15 +338,6 @@ fn user_name<'a>(settings: &Settings, sender: &'a Sender) -> Result<&'a [u8], Re
     }
 }
 
-fn told(outcome: Outcome, what: Vec<u8>) -> AttemptResult {
-    AttemptResult {
-        outcome,
-        stage: Stage::Reply,
-        errno: 0,
-        what,
-    }
-}
-
 fn failed(failure: Failure) -> AttemptResult {
     AttemptResult {
         outcome: match failure.sent {
@@ -401,6 +415,13 @@ mod tests {
             "s1  s2  s3  x2  u1  \nn1  mem nb  \n"
         );
         assert_eq!(suites_table(&[]), b"No suites\n\n");
+    }
+
+    #[test]
+    fn a_hostile_name_of_a_suite_does_not_widen_every_line() {
+        let mut names = vec![Vec::new(); 10_000];
+        names.push(vec![b'x'; 1_000_000]);
+        assert!(suites_table(&names).len() < 4_000_000);
     }
 
     #[test]

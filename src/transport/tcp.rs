@@ -14,7 +14,8 @@ use crate::sys::wait::{self, For, Waited};
 /// How much is read at once.
 const PIECE: usize = 16 * 1024;
 
-/// Sends `request` and reads the reply into `receiver`.
+/// Sends `request` and reads the reply into `receiver`. Gives a remark about the address that
+/// was used, mostly none.
 ///
 /// # Errors
 /// [`Failure`] says how far it came and whether the request left.
@@ -22,7 +23,7 @@ pub fn exchange(
     attempt: &Attempt<'_>,
     request: &[u8],
     receiver: &mut dyn Receiver,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let begin = clock::start();
     let end = begin.saturating_add(attempt.limits.whole);
     let found = attempt.addresses.find(
@@ -43,7 +44,8 @@ pub fn exchange(
     conversation.begin_stage(attempt.limits.write);
     conversation.write(request)?;
     conversation.begin_stage(attempt.limits.reply);
-    conversation.read(receiver)
+    conversation.read(receiver)?;
+    Ok(found.remark)
 }
 
 /// Tries every address in turn. A silent one may use up its share of the time, no more.

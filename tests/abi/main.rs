@@ -54,9 +54,11 @@ fn the_header_compiles_alone_and_twice_in_every_mode() {
 #[test]
 fn a_c_program_finds_the_contract_kept_and_leaks_nothing() {
     let program = compile("gcc", "-std=c99", "tests/c/contract.c", &["-g"]);
-    assert_eq!(Program::new(&program, &[]).succeed(), "");
+    let directory = scratch("contract");
+    let run = |program| Program::new(program, &[]).directory(&directory).succeed();
+    assert_eq!(run(&program), "");
     let clang = compile("clang", "-std=c17", "tests/c/contract.c", &[]);
-    assert_eq!(Program::new(&clang, &[]).succeed(), "");
+    assert_eq!(run(&clang), "");
     valgrind(&program, &[], &[]);
 }
 
@@ -97,7 +99,11 @@ fn valgrind(program: &Path, environment: &[(&str, &str)], args: &[&str]) -> Stri
         program.to_str().unwrap(),
     ];
     all.extend(args);
-    let output = Program::new("valgrind", environment).args(&all).run();
+    let directory = scratch("valgrind");
+    let output = Program::new("valgrind", environment)
+        .args(&all)
+        .directory(&directory)
+        .run();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_ne!(output.status.code(), Some(99), "{errors}");
     assert!(errors.contains("ERROR SUMMARY: 0 errors"), "{errors}");

@@ -91,6 +91,7 @@ static void buffers_are_filled_and_measured(void)
     CHECK(ecf_client_get(client, "ECF_HOST", buf, 0, &needed) == ECF_ERR_TOO_SMALL);
     CHECK(ecf_client_get(client, "ECF_HOST", NULL, 5, &needed) == ECF_ERR_ARGUMENT);
     CHECK(ecf_client_get(client, "ECF_PASS", buf, sizeof buf, &needed) == ECF_ERR_ARGUMENT);
+    CHECK(needed == 0 && buf[0] == '\0');
     CHECK(ecf_client_get(client, "ECF_NO_SUCH", buf, sizeof buf, NULL) == ECF_ERR_ARGUMENT);
     CHECK(ecf_client_get(client, "ECF_PORT", buf, sizeof buf, NULL) == ECF_OK);
     CHECK(strcmp(buf, "3141") == 0);
@@ -150,6 +151,27 @@ static void a_callback_makes_the_attempts(void)
     ecf_reply_free(reply);
 }
 
+static int32_t frees_its_client(void *user, ecf_attempt *attempt)
+{
+    struct calls *calls = user;
+
+    if (++calls->count == 1)
+        ecf_client_free(calls->client);
+    calls->cancelled += ecf_attempt_cancelled(attempt);
+    return calls->count < 2 ? ECF_OUTCOME_NOT_SENT : ECF_OUTCOME_OK;
+}
+
+static void a_callback_may_free_its_client(void)
+{
+    const char *settings[] = { "ECF_FAILOVER_RETRY_PERIOD", "0.01", NULL };
+    struct calls calls = { 0, 0, NULL };
+
+    calls.client = ecf_client_new();
+    CHECK(ecf_delegate(calls.client, ECF_KIND_TASK, settings, frees_its_client, &calls, NULL)
+          == ECF_OK);
+    CHECK(calls.count == 2 && calls.cancelled == 0);
+}
+
 static void a_plan_is_the_policy_without_blocking(void)
 {
     const char *settings[] = { "ECF_HOST", "primary", "ECF_TIMEOUT", "15", NULL };
@@ -176,6 +198,8 @@ static void a_plan_is_the_policy_without_blocking(void)
     CHECK(ecf_plan_next(plan, 3000, &ms) == ECF_PLAN_ATTEMPT && ms == 13000);
     CHECK(ecf_plan_number(plan) == 1);
     CHECK(ecf_plan_outcome(plan, ECF_OUTCOME_NOT_SENT, 4000) == ECF_OK);
+    CHECK(strstr(ecf_plan_report(plan), "\"status\":null") != NULL);
+    CHECK(strstr(ecf_plan_report(plan), "under way") != NULL);
     CHECK(ecf_plan_outcome(plan, ECF_OUTCOME_NOT_SENT, 4000) == ECF_ERR_ARGUMENT);
     CHECK(ecf_plan_next(plan, 4000, &ms) == ECF_PLAN_WAIT && ms == 10000);
     CHECK(ecf_plan_next(plan, 0, &ms) == ECF_PLAN_WAIT && ms == 10000);
@@ -185,6 +209,39 @@ static void a_plan_is_the_policy_without_blocking(void)
     CHECK(ecf_plan_status(plan) == ECF_ERR_CALLER);
     CHECK(strstr(ecf_plan_report(plan), "\"attempts_made\":2") != NULL);
     ecf_plan_free(plan);
+}
+
+static void a_plan_names_the_host_that_confirmed(void)
+{
+    FILE *file = fopen("contract.hosts", "w");
+    const char *settings[] = { "ECF_HOSTFILE", "contract.hosts", "ECF_FAILOVER_ATTEMPTS", "1",
+                               NULL };
+    ecf_client *client = ecf_client_new();
+    ecf_plan *plan;
+    uint64_t ms = 0;
+
+    CHECK(file != NULL && fputs("b1:4444\n", file) >= 0 && fclose(file) == 0);
+    plan = ecf_plan_new(client, ECF_KIND_TASK, settings, 0);
+    CHECK(ecf_plan_next(plan, 0, &ms) == ECF_PLAN_ATTEMPT);
+    CHECK(ecf_plan_outcome(plan, ECF_OUTCOME_NOT_SENT, 1) == ECF_OK);
+    CHECK(ecf_plan_next(plan, 1, &ms) == ECF_PLAN_ATTEMPT);
+    CHECK(ecf_plan_outcome(plan, ECF_OUTCOME_OK, 2) == ECF_OK);
+    CHECK(strcmp(ecf_plan_host(plan), "b1") == 0 && ecf_plan_port(plan) == 4444);
+    CHECK(ecf_plan_next(plan, 2, &ms) == ECF_PLAN_DONE);
+    CHECK(strcmp(ecf_plan_host(plan), "b1") == 0 && ecf_plan_port(plan) == 4444);
+    ecf_plan_free(plan);
+    remove("contract.hosts");
+
+    /* A cancel ends a plan at once; a confirmed reply of its attempt still counts. */
+    plan = ecf_plan_new(client, ECF_KIND_TASK, NULL, 0);
+    CHECK(ecf_plan_next(plan, 0, &ms) == ECF_PLAN_ATTEMPT);
+    CHECK(ecf_client_cancel(client) == ECF_OK && ecf_client_resume(client) == ECF_OK);
+    CHECK(ecf_plan_next(plan, 1, &ms) == ECF_PLAN_GIVE_UP);
+    CHECK(ecf_plan_status(plan) == ECF_ERR_CANCELLED);
+    CHECK(ecf_plan_outcome(plan, ECF_OUTCOME_OK, 2) == ECF_OK);
+    CHECK(ecf_plan_status(plan) == ECF_OK && ecf_plan_next(plan, 2, &ms) == ECF_PLAN_DONE);
+    ecf_plan_free(plan);
+    ecf_client_free(client);
 }
 
 static void numbers_have_names(void)
@@ -203,7 +260,9 @@ int main(void)
     null_is_safe_everywhere();
     buffers_are_filled_and_measured();
     a_callback_makes_the_attempts();
+    a_callback_may_free_its_client();
     a_plan_is_the_policy_without_blocking();
+    a_plan_names_the_host_that_confirmed();
     numbers_have_names();
     return failures == 0 ? 0 : 1;
 }

@@ -152,6 +152,11 @@ fn a_name_whose_resolver_fails_keeps_its_last_good_address() {
         let told = client.task(&["--event=e"]);
         assert_eq!(told.port, primary.port, "{trouble:?}: {}", told.report);
         assert_eq!(told.attempts, 1);
+        assert!(
+            told.report.contains("last good address used"),
+            "{}",
+            told.report
+        );
     }
     now(Treats::Answers);
 }

@@ -189,7 +189,7 @@ fn perform(mut stream: TcpStream, steps: &[String], stop: &AtomicBool) -> Vec<u8
 
 /// One step: `read all`, `read N`, `send TEXT`, `reply NAME`, `body TEXT` in a frame, `part N`
 /// bytes of an OK, `short` a length that is too small, `nest N` brackets, `swap A|B` in an OK,
-/// `echo`, `drip MS` an OK byte by byte, `pause MS`, `silence`; and `close`, `reset`.
+/// `echo`, `flood` without end, `drip MS` an OK byte by byte, `pause MS`, `silence`; and `close`, `reset`.
 fn step(
     stream: &mut TcpStream,
     name: &str,
@@ -211,6 +211,12 @@ fn step(
         "swap" => {
             let (old, new) = rest.split_once('|').expect("A|B");
             stream.write_all(&frame(ok.replace(old, new).as_bytes()))?;
+        }
+        "flood" => {
+            stream.write_all(b"3fffffff")?;
+            while !stop.load(Ordering::Relaxed) {
+                stream.write_all(&[b' '; 1 << 16])?;
+            }
         }
         "echo" => stream.write_all(request)?,
         "pause" => linger(number(), stop),

@@ -220,6 +220,58 @@ fn nothing_is_sent_in_the_clear_that_was_meant_to_be_protected() {
 }
 
 #[test]
+fn a_check_tells_what_native_commands_would_be_refused_for() {
+    for (key, value) in [("ECF_SSL", "1"), ("ECF_USER", "fred"), ("ECF_NAME", "s/t")] {
+        let client = Handle::quick(1, &[(key, value)]);
+        let wanted = format!("native commands only: {key}");
+        assert!(client.check().contains(&wanted), "{}", client.check());
+    }
+    assert_eq!(Handle::quick(1, &[]).check(), "");
+}
+
+#[test]
+fn the_jobs_password_is_in_no_error_whatever_word_it_stands_in() {
+    for password in ["sesame", "op\u{e9}n \"sesame\""] {
+        let client = Handle::quick(1, &[("ECF_PASS", password), ("ECF_DENIED", "1")]);
+        let dashed = format!("--{password}");
+        let long = format!("{}{password}", "x".repeat(70));
+        for argv in [
+            &[password][..],
+            &["--meter=m", password],
+            &[&dashed],
+            &["--queue=q", "active", &long, "x", "y"],
+            &["--init=1", "--add", &long],
+        ] {
+            let told = client.task(argv);
+            assert_eq!(told.status, ecf_status::ECF_ERR_ARGUMENT as i32);
+            for text in [&told.error, &told.report] {
+                assert!(!text.contains("sesa"), "{text}");
+            }
+        }
+        let note = std::ffi::CString::new(format!("{}{password}", ".".repeat(994))).unwrap();
+        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |attempt| {
+            unsafe { ecf_failover::ffi::ecf_attempt_note(attempt, note.as_ptr()) };
+            5
+        });
+        assert!(
+            !told.error.contains(".ses") && !told.error.contains(".op"),
+            "{}",
+            told.error
+        );
+    }
+}
+
+#[test]
+fn a_refusal_of_any_size_is_whole_in_the_error_and_cut_in_the_report() {
+    let words = "no ".repeat(100_000);
+    let peer = Peer::answering(&replies::error(&words));
+    let told = Handle::quick(peer.port, &[]).task(&["--event=e"]);
+    assert_eq!(told.status, ecf_status::ECF_ERR_REJECTED as i32);
+    assert!(told.error.len() >= words.trim().len());
+    assert!(told.report.len() < 3_000, "{}", told.report.len());
+}
+
+#[test]
 fn task_and_user_commands_go_by_their_own_function() {
     let primary = ok();
     let client = Handle::quick(primary.port, &[]);

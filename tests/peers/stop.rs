@@ -53,6 +53,36 @@ fn a_cancel_ends_a_pause_a_silent_read_and_a_plan_until_it_is_lifted() {
 }
 
 #[test]
+fn a_cancel_ends_a_reply_that_keeps_coming() {
+    for step in ["flood", "drip 5"] {
+        let steps = ["read all", step].map(ToString::to_string);
+        let peer = Peer::new(&[Act::Steps(steps.to_vec())]);
+        let client = Handle::quick(peer.port, &[]);
+        let (status, after) = cancelled_during(&client, || client.user(&["--suites"]).status);
+        assert_eq!(status, CANCELLED);
+        assert!(after < Duration::from_millis(1_500), "{step}: {after:?}");
+    }
+}
+
+#[test]
+fn a_cancel_that_is_lifted_at_once_still_ends_what_was_in_progress() {
+    let mute = Peer::new(&[Act::Silence]);
+    let client = Handle::quick(mute.port, &[]);
+    let begin = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(200));
+            client.cancel();
+            client.resume();
+        });
+        assert_eq!(client.task(&["--event=e"]).status, CANCELLED);
+    });
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |_| 0);
+    assert_eq!(told.status, 0);
+}
+
+#[test]
 fn a_confirmed_reply_beats_a_cancel() {
     let client = Handle::quick(1, &[]);
     let once = [("ECF_FAILOVER_REPEATABLE", "no")];

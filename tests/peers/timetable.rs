@@ -59,6 +59,11 @@ fn the_explained_timetable_is_the_documented_one() {
         text,
         "0.000 primary:3141\n1.000 primary:3141\n1.000 - ECF_ERR_UNREACHABLE\n"
     );
+    client.set("ECF_FAILOVER_RETRY_PERIOD", "1");
+    client.set("ECF_FAILOVER_HOST_PERIOD", "1");
+    let text = client.explain(ecf_kind::ECF_KIND_TASK, u64::MAX).unwrap();
+    assert_eq!(text.lines().count(), 20_001);
+    assert!(text.ends_with("and so on\n"), "a cut is told");
     client.set("ECF_FAILOVER_PROFILE", "fast");
     let refused = client.explain(ecf_kind::ECF_KIND_TASK, 1);
     assert_eq!(refused, Err(ecf_status::ECF_ERR_CONFIG));
