@@ -130,7 +130,7 @@ pub const KEYS: &[Key] = &[
         "the same while the server's answer is \"zombie\"",
         |s, v| { s.zombie_timeout = seconds(v, Lowest::AboveZero)?; Ok(()) }),
     key("ECF_CONNECT_TIMEOUT", "", SECONDS_OR_ZERO,
-        "limit of each network stage of an attempt; unset or 0: connect 5 s, reply as long as the command's own limit (task 190 s)",
+        "limit of each stage of an attempt (look-up, connect, write, reply); unset or 0: look-up and connect 5 s each, write and reply the command's own limit (task 190 s)",
         |s, v| {
             s.connect_timeout = optional(v, |v| seconds(v, Lowest::Zero))?.filter(|limit| *limit > 0);
             Ok(())
