@@ -104,7 +104,7 @@ fn words(argv: &[&str]) -> Vec<Vec<u8>> {
 
 /// Prints the report of a command as a timeline.
 fn tell(command: &str, reply: &Reply) -> Result<(), Box<dyn Error>> {
-    let report: serde_json::Value = serde_json::from_str(&reply.report)?;
+    let report: serde_json::Value = serde_json::from_str(&reply.report())?;
     println!("\n{command}");
     for attempt in report["attempts"].as_array().into_iter().flatten() {
         let millis = attempt["start_ms"].as_u64().unwrap_or_default();

@@ -296,6 +296,8 @@ impl Plan {
             (_, 0) => self.message.clone().into_bytes(),
             _ => self.story.error_lines(),
         };
+        let answered_by = self.story.answered_by().cloned();
+        let attempts = self.story.attempts();
         Reply {
             status,
             text: if status == Status::Ok {
@@ -304,9 +306,11 @@ impl Plan {
                 Vec::new()
             },
             error,
-            answered_by: self.story.answered_by().cloned(),
-            attempts: self.story.attempts(),
-            report: self.report(),
+            answered_by,
+            attempts,
+            story: self.story,
+            message: self.message,
+            end: self.now,
         }
     }
 }
@@ -318,7 +322,7 @@ fn cut(words: &[u8]) -> &[u8] {
 }
 
 /// The story of one command, success or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// How it ended.
     pub status: Status,
@@ -330,23 +334,32 @@ pub struct Reply {
     /// Who confirmed or refused the command.
     pub answered_by: Option<Endpoint>,
     attempts: u32,
-    /// Every attempt, as JSON.
-    pub report: String,
+    story: Story,
+    message: String,
+    end: Millis,
 }
 
 impl Reply {
     /// The story of a command that was not even begun.
     #[must_use]
     pub fn refused(status: Status, message: &str) -> Self {
-        let story = Story::new("", Kind::User, 0);
         Self {
             status,
             text: Vec::new(),
             error: message.as_bytes().to_vec(),
             answered_by: None,
             attempts: 0,
-            report: story.report(Some(status), message, 0),
+            story: Story::new("", Kind::User, 0),
+            message: message.to_owned(),
+            end: 0,
         }
+    }
+
+    /// Every attempt, as JSON.
+    #[must_use]
+    pub fn report(&self) -> String {
+        self.story
+            .report(Some(self.status), &self.message, self.end)
     }
 
     /// How many attempts were made.

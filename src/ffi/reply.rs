@@ -1,6 +1,9 @@
 //! `ecf_reply`.
 
 use std::ffi::{CString, c_char};
+use std::mem;
+
+use once_cell::sync::OnceCell;
 
 use super::ecf_status;
 use super::guard::guarded;
@@ -16,23 +19,26 @@ pub struct ecf_reply {
     host: CString,
     port: u16,
     attempts: u32,
-    report: CString,
+    /// Written when it is first asked for.
+    report: OnceCell<CString>,
+    reply: Reply,
 }
 
 impl From<Reply> for ecf_reply {
-    fn from(reply: Reply) -> Self {
-        let answered_by = reply.answered_by.as_ref();
+    fn from(mut reply: Reply) -> Self {
+        let answered_by = reply.answered_by.take();
         let attempts = reply.attempts();
-        let mut text = reply.text;
+        let mut text = mem::take(&mut reply.text);
         text.push(0);
         Self {
             status: reply.status.into(),
             text,
-            error: c_string(reply.error),
+            error: c_string(mem::take(&mut reply.error)),
+            port: answered_by.as_ref().map_or(0, |endpoint| endpoint.port),
             host: c_string(answered_by.map_or(Vec::new(), |e| e.host.as_str().into())),
-            port: answered_by.map_or(0, |endpoint| endpoint.port),
             attempts,
-            report: c_string(reply.report.into_bytes()),
+            report: OnceCell::new(),
+            reply,
         }
     }
 }
@@ -132,7 +138,12 @@ pub unsafe extern "C" fn ecf_reply_attempts(reply: *const ecf_reply) -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_report(reply: *const ecf_reply) -> *const c_char {
     // SAFETY: as the header asks of every reply.
-    unsafe { part(reply, EMPTY, |reply| reply.report.as_ptr()) }
+    guarded(EMPTY, || unsafe {
+        part(reply, EMPTY, |reply| {
+            let report = || c_string(reply.reply.report().into_bytes());
+            reply.report.get_or_init(report).as_ptr()
+        })
+    })
 }
 
 /// Frees a reply and all strings read from it. NULL is ignored.

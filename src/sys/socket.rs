@@ -23,8 +23,6 @@ pub(crate) fn begin_connect(address: &SocketAddr) -> io::Result<(TcpStream, bool
         )
     };
     let stream = TcpStream::from(socket);
-    // Requests are small and wanted at once; a kernel that refuses costs some milliseconds.
-    stream.set_nodelay(true).ok();
     if outcome == 0 {
         return Ok((stream, true));
     }

@@ -14,8 +14,10 @@ const SLICE: Millis = 20;
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
-    /// The descriptor is ready, or has an error to tell.
+    /// The descriptor is ready.
     Ready,
+    /// It has an error to tell, or its peer has gone.
+    Failed,
     /// The time is over.
     TimedOut,
     /// The cancel flag is set.
@@ -44,7 +46,11 @@ pub(crate) fn on(
         },
         revents: 0,
     };
-    wait(std::slice::from_mut(&mut entry), until, cancel)
+    let waited = wait(std::slice::from_mut(&mut entry), until, cancel)?;
+    match entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) {
+        0 => Ok(waited),
+        _ => Ok(Waited::Failed),
+    }
 }
 
 /// Waits until the time `until`, or a cancel.

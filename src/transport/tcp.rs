@@ -11,6 +11,8 @@ use crate::sys::clock;
 use crate::sys::socket::begin_connect;
 use crate::sys::wait::{self, For, Waited};
 
+/// A request that is no longer than this leaves in one piece, whatever the network.
+const SEGMENT: usize = 1_200;
 /// How much is read at once.
 const PIECE: usize = 16 * 1024;
 
@@ -41,6 +43,11 @@ pub fn exchange(
         until: end,
         begin,
     };
+    if request.len() > SEGMENT {
+        // The last piece of a long request must not wait for an acknowledgement. A kernel that
+        // refuses costs some milliseconds.
+        conversation.stream.set_nodelay(true).ok();
+    }
     conversation.begin_stage(attempt.limits.write);
     conversation.write(request)?;
     conversation.begin_stage(attempt.limits.reply);
@@ -83,11 +90,13 @@ fn connect_to(address: &SocketAddr, until: Millis, attempt: &Attempt<'_>) -> io:
     if !is_connected {
         match wait::on(stream.as_fd(), For::Writing, until, attempt.cancel)? {
             Waited::Ready => {}
+            Waited::Failed => {
+                if let Some(why) = stream.take_error()? {
+                    return Err(why);
+                }
+            }
             Waited::TimedOut => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
             Waited::Cancelled => return Err(io::Error::other("cancelled while connecting")),
-        }
-        if let Some(why) = stream.take_error()? {
-            return Err(why);
         }
     }
     // Where nobody listens on a port that the kernel hands out to clients, a socket can be
@@ -184,7 +193,8 @@ impl Conversation<'_> {
         fail: impl Fn(i32, String) -> Failure,
     ) -> Result<(), Failure> {
         match wait::on(self.stream.as_fd(), what, self.until, self.attempt.cancel) {
-            Ok(Waited::Ready) => Ok(()),
+            // What failed is told by the read or the write that follows.
+            Ok(Waited::Ready | Waited::Failed) => Ok(()),
             Ok(Waited::TimedOut) => Err(fail(libc::ETIMEDOUT, self.too_late(silence))),
             Ok(Waited::Cancelled) => Err(fail(0, "cancelled".into())),
             Err(why) => Err(fail(errno(&why), why.to_string())),

@@ -135,7 +135,7 @@ fn a_timeout_of_a_minute_or_a_day_ends_on_the_virtual_clock_at_its_millisecond()
         assert_eq!(reply.status, Status::Timeout);
         assert_eq!(clock.now() - 1_000_000, millis, "to the millisecond");
         assert!(last < clock.now(), "no attempt at the deadline");
-        let attempts: serde_json::Value = serde_json::from_str(&reply.report).unwrap();
+        let attempts: serde_json::Value = serde_json::from_str(&reply.report()).unwrap();
         let told = attempts["attempts"].as_array().unwrap().len();
         assert_eq!(told, reply.attempts() as usize, "every attempt is told");
     }
