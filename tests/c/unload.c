@@ -1,9 +1,11 @@
 /*
  * Loads the library, sends a command and unloads it again, many times: what the process holds
- * afterwards must not have grown. `unload LIBRARY PORT COUNT`.
+ * afterwards must not have grown. `unload LIBRARY PORT COUNT CROWDS`:
+ * CROWDS times with eight threads at once and a log.
  */
 #include <dirent.h>
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 typedef ecf_client *(*new_fn)(void);
 typedef void (*free_fn)(ecf_client *);
 typedef ecf_status (*set_fn)(ecf_client *, const char *, const char *);
+typedef ecf_status (*log_fn)(ecf_client *, ecf_log_fn, void *);
 typedef ecf_status (*send_fn)(ecf_client *, int32_t, const char *const *, ecf_reply **);
 
 /* The only way to a function pointer that C99 allows. */
@@ -81,6 +84,60 @@ static long descriptors(void)
     return count;
 }
 
+struct crowd {
+    ecf_client *client;
+    send_fn send;
+    int bad;
+};
+
+static void count_line(void *user, int32_t level, const char *line)
+{
+    (void)user;
+    (void)level;
+    (void)line;
+}
+
+static void *send_ten(void *user)
+{
+    const char *argv[] = { "--event=e" };
+    struct crowd *crowd = user;
+
+    for (int i = 0; i < 10; ++i)
+        if (crowd->send(crowd->client, 1, argv, NULL) != ECF_OK)
+            crowd->bad = 1;
+    return NULL;
+}
+
+/* Eight threads on one client, with a log, and then away with it all. */
+static int crowded_cycle(const char *path, const char *port)
+{
+    pthread_t threads[8];
+    void *library = dlopen(path, RTLD_NOW);
+    struct crowd crowd = { NULL, NULL, 0 };
+    new_fn make;
+    free_fn release;
+    set_fn set;
+    log_fn set_log;
+
+    if (library == NULL || !find(library, "ecf_client_new", &make, sizeof make)
+        || !find(library, "ecf_client_free", &release, sizeof release)
+        || !find(library, "ecf_client_set", &set, sizeof set)
+        || !find(library, "ecf_client_set_log", &set_log, sizeof set_log)
+        || !find(library, "ecf_send_task_cmd", &crowd.send, sizeof crowd.send))
+        return 1;
+    crowd.client = make();
+    if (set(crowd.client, "ECF_HOST", "127.0.0.1") || set(crowd.client, "ECF_PORT", port)
+        || set(crowd.client, "ECF_NAME", "/s/f/t") || set(crowd.client, "ECF_PASS", "sesame")
+        || set_log(crowd.client, count_line, NULL))
+        return 1;
+    for (int i = 0; i < 8; ++i)
+        pthread_create(&threads[i], NULL, send_ten, &crowd);
+    for (int i = 0; i < 8; ++i)
+        pthread_join(threads[i], NULL);
+    release(crowd.client);
+    return crowd.bad || dlclose(library);
+}
+
 /* Whether something keeps the library from being unloaded. */
 static int is_still_mapped(void)
 {
@@ -96,6 +153,7 @@ static int is_still_mapped(void)
 int main(int argc, char **argv)
 {
     long count = argc > 3 ? atol(argv[3]) : 0;
+    long crowds = argc > 4 ? atol(argv[4]) : 0;
     long resident = 0;
     long maps = 0;
     long fds = 0;
@@ -119,6 +177,16 @@ int main(int argc, char **argv)
         || descriptors() != fds) {
         fprintf(stderr, "grown: %ld KiB to %ld KiB, %ld to %ld mappings, %ld to %ld descriptors\n",
                 resident, resident_kib(), maps, lines("/proc/self/maps"), fds, descriptors());
+        return 1;
+    }
+    /* What contended locks leave in a thread may keep the library mapped, and no more. */
+    for (long i = 0; i < crowds; ++i)
+        if (crowded_cycle(argv[1], argv[2]) != 0) {
+            fprintf(stderr, "crowded cycle %ld failed\n", i);
+            return 1;
+        }
+    if (crowds > 0 && (resident_kib() > resident + 4096 || descriptors() != fds)) {
+        fprintf(stderr, "grown by crowds: %ld KiB to %ld KiB\n", resident, resident_kib());
         return 1;
     }
     return 0;

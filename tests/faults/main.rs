@@ -22,5 +22,6 @@ mod harness;
 mod manners;
 mod names;
 mod native;
+mod network;
 #[allow(dead_code, reason = "the comparison in benches/ uses the rest")]
 mod rows;

@@ -85,12 +85,12 @@ fn a_cancel_from_a_signal_handler_ends_a_read_and_a_pause() {
 
 #[test]
 fn a_thousand_loads_and_unloads_leave_nothing_behind() {
-    let program = compile("gcc", "-std=c99", "tests/c/unload.c", &["-ldl"]);
+    let program = compile("gcc", "-std=c99", "tests/c/unload.c", &["-ldl", "-pthread"]);
     let library = library_directory().join("libecf_failover.so");
     let peer = live();
     let port = peer.port.to_string();
     Program::new(program, &[])
-        .args(&[library.to_str().unwrap(), &port, "1000"])
+        .args(&[library.to_str().unwrap(), &port, "1000", "50"])
         .succeed();
-    assert_eq!(peer.count(), 1000);
+    assert_eq!(peer.count(), 1000 + 50 * 8 * 10);
 }

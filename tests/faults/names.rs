@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Act, Handle, Peer, Program, frame, replies, scratch};
+use crate::harness::{Act, Handle, Peer, frame, namespace, replies, scratch};
 
-const INSIDE: &str = "TEST_IS_INSIDE_ITS_NAMESPACE";
 const THIS: &str = "names::names_that_are_unknown_fail_hang_or_are_remembered";
 
 /// How the DNS server treats a name.
@@ -32,8 +31,19 @@ fn now(mode: Treats) {
 
 #[test]
 fn names_that_are_unknown_fail_hang_or_are_remembered() {
-    if std::env::var_os(INSIDE).is_none() {
-        enter_namespace();
+    let directory = scratch("resolver");
+    let (resolv, nsswitch) = (
+        directory.join("resolv.conf"),
+        directory.join("nsswitch.conf"),
+    );
+    fs::write(&resolv, "nameserver 127.0.0.1\n").unwrap();
+    fs::write(&nsswitch, "hosts: files dns\n").unwrap();
+    let setup = format!(
+        "mount --bind {} /etc/resolv.conf; mount --bind {} /etc/nsswitch.conf",
+        resolv.display(),
+        nsswitch.display()
+    );
+    if namespace::ran_inside(THIS, &setup) {
         return;
     }
     let server = UdpSocket::bind("127.0.0.1:53").expect("port 53 of the namespace");
@@ -41,30 +51,7 @@ fn names_that_are_unknown_fail_hang_or_are_remembered() {
     an_unknown_name_is_told_as_one();
     a_name_whose_resolver_fails_keeps_its_last_good_address();
     a_silent_resolver_is_bounded_by_stage_deadline_and_cancel();
-    println!("all said inside");
-}
-
-/// Runs this very test again, alone with its own loopback and its own /etc/resolv.conf.
-fn enter_namespace() {
-    let directory = scratch("names");
-    let (resolv, nsswitch) = (
-        directory.join("resolv.conf"),
-        directory.join("nsswitch.conf"),
-    );
-    fs::write(&resolv, "nameserver 127.0.0.1\n").unwrap();
-    fs::write(&nsswitch, "hosts: files dns\n").unwrap();
-    let exe = std::env::current_exe().unwrap();
-    let script = format!(
-        "set -e; mount --bind {} /etc/resolv.conf; mount --bind {} /etc/nsswitch.conf; \
-         ip link set lo up; exec {} --exact {THIS} --nocapture",
-        resolv.display(),
-        nsswitch.display(),
-        exe.display()
-    );
-    let said = Program::new("unshare", &[(INSIDE, "1")])
-        .args(&["-r", "-n", "-m", "sh", "-c", &script])
-        .succeed();
-    assert!(said.contains("all said inside"), "{said}");
+    namespace::all_said();
 }
 
 /// A DNS server of one thread: every name is 127.0.0.1, or what [`MODE`] says.

@@ -1,10 +1,11 @@
 //! The native client against every row.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ecf_failover::client::Status;
 
-use crate::harness::{Handle, Told};
+use crate::harness::{FullBacklog, Handle, Told};
 use crate::rows::{Row, Stage, rows, words};
 
 fn send(row: &Row, stage: &Stage) -> Told {
@@ -106,4 +107,88 @@ fn every_fault_ends_as_its_row_says() {
         rows.len(),
         wrong.join("\n\n")
     );
+}
+
+/// Under every fault of primary and backup alike the command ends at its deadline: not before,
+/// and not much later.
+#[test]
+fn no_fault_moves_the_deadline() {
+    const TIMEOUT: Duration = Duration::from_millis(700);
+    let rows = rows();
+    let faults = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.end == "ECF_OK" && row.by == "backup");
+    let ends: Vec<(String, Told, Duration)> = thread::scope(|scope| {
+        let running: Vec<_> = faults
+            .map(|(index, row)| {
+                scope.spawn(move || {
+                    let mut row = row.clone();
+                    row.backup = Some(row.primary.clone());
+                    row.settings.insert("ECF_TIMEOUT".into(), "0.7".into());
+                    row.settings
+                        .insert("ECF_CONNECT_TIMEOUT".into(), String::new());
+                    let stage = Stage::new(&row, index + 500);
+                    let begin = Instant::now();
+                    let told = send(&row, &stage);
+                    (row.fault, told, begin.elapsed())
+                })
+            })
+            .collect();
+        running
+            .into_iter()
+            .map(|row| row.join().expect("a row"))
+            .collect()
+    });
+    assert!(ends.len() > 20);
+    for (fault, told, took) in ends {
+        assert_eq!(
+            told.status,
+            Status::Timeout as i32,
+            "{fault}: {}",
+            told.report
+        );
+        assert!(took >= TIMEOUT, "{fault}: {took:?}");
+        // 50 ms on a machine that has nothing else to do.
+        assert!(took < TIMEOUT + Duration::from_secs(2), "{fault}: {took:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_nobody_answers_is_bounded_by_stage_deadline_and_cancel() {
+    let silent = FullBacklog::new();
+    let stage = Handle::quick(
+        silent.port,
+        &[("ECF_CONNECT_TIMEOUT", "0.3"), ("ECF_DENIED", "1")],
+    );
+    let begin = Instant::now();
+    let told = stage.task(&["--event=e"]);
+    assert_eq!(told.status, Status::Denied as i32);
+    assert!(
+        told.report.contains("\"stage\":\"connect\""),
+        "{}",
+        told.report
+    );
+    assert!(begin.elapsed() >= Duration::from_millis(600));
+    assert!(begin.elapsed() < Duration::from_secs(4));
+
+    let deadline = Handle::quick(silent.port, &[("ECF_TIMEOUT", "0.5")]);
+    let begin = Instant::now();
+    assert_eq!(deadline.task(&["--event=e"]).status, Status::Timeout as i32);
+    assert!(begin.elapsed() >= Duration::from_millis(500));
+    assert!(begin.elapsed() < Duration::from_secs(4));
+
+    let cancelled = Handle::quick(silent.port, &[]);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(200));
+            cancelled.cancel();
+        });
+        let begin = Instant::now();
+        assert_eq!(
+            cancelled.task(&["--event=e"]).status,
+            Status::Cancelled as i32
+        );
+        assert!(begin.elapsed() < Duration::from_secs(3));
+    });
 }

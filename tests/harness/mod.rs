@@ -7,13 +7,14 @@
 )]
 
 mod handle;
+pub mod namespace;
 mod peer;
 mod ports;
 mod program;
 mod server;
 
 pub use handle::{Delegate, Handle, Told};
-pub use peer::{Act, Peer, frame, replies};
+pub use peer::{Act, FullBacklog, Peer, frame, replies};
 pub use ports::{free_port, refused_port};
 pub use program::{Program, compile, library_directory, scratch, source_root};
 pub use server::{Server, ecflow_client, suite};

@@ -140,6 +140,38 @@ impl Drop for Peer {
     }
 }
 
+/// A server whose queue of connections is full: a new one gets no answer at all.
+pub struct FullBacklog {
+    pub port: u16,
+    _held: Vec<TcpStream>,
+    _listener: TcpListener,
+}
+
+impl FullBacklog {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        let mut held = Vec::new();
+        // Connections are taken until one is left without an answer.
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            held.push(stream);
+            assert!(held.len() < 64, "the queue has an end");
+        }
+        Self {
+            port: address.port(),
+            _held: held,
+            _listener: listener,
+        }
+    }
+}
+
+impl Default for FullBacklog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 fn serve(mut stream: TcpStream, act: &Act, stop: &AtomicBool) -> Vec<u8> {
     stream.set_nonblocking(false).expect("blocking");
     let limit = Some(Duration::from_secs(30));
