@@ -20,8 +20,9 @@ pub(super) fn guarded<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
     let outcome = panic::catch_unwind(AssertUnwindSafe(body));
     DEPTH.set(DEPTH.get() - 1);
     outcome.unwrap_or_else(|payload| {
-        // Dropping a payload may panic again.
-        mem::forget(payload);
+        // Dropping a payload may panic again, and then its own payload is left alone.
+        let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        mem::forget(dropped);
         on_panic
     })
 }

@@ -78,21 +78,32 @@ impl Writer {
 
     fn string(&mut self, bytes: &[u8]) {
         self.text.push(b'"');
-        for &byte in bytes {
-            match byte {
-                b'"' => self.text.extend(b"\\\""),
-                b'\\' => self.text.extend(b"\\\\"),
-                0x08 => self.text.extend(b"\\b"),
-                0x0c => self.text.extend(b"\\f"),
-                b'\n' => self.text.extend(b"\\n"),
-                b'\r' => self.text.extend(b"\\r"),
-                b'\t' => self.text.extend(b"\\t"),
-                0..0x20 => self.text.extend(format!("\\u{byte:04X}").as_bytes()),
-                _ => self.text.push(byte),
-            }
+        let mut rest = bytes;
+        while let Some(at) = rest.iter().position(|&byte| is_escaped(byte)) {
+            self.text.extend_from_slice(&rest[..at]);
+            self.escape(rest[at]);
+            rest = &rest[at + 1..];
         }
+        self.text.extend_from_slice(rest);
         self.text.push(b'"');
     }
+
+    fn escape(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.text.extend(b"\\\""),
+            b'\\' => self.text.extend(b"\\\\"),
+            0x08 => self.text.extend(b"\\b"),
+            0x0c => self.text.extend(b"\\f"),
+            b'\n' => self.text.extend(b"\\n"),
+            b'\r' => self.text.extend(b"\\r"),
+            b'\t' => self.text.extend(b"\\t"),
+            other => self.text.extend(format!("\\u{other:04X}").as_bytes()),
+        }
+    }
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 #[cfg(test)]
