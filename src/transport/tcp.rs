@@ -144,7 +144,7 @@ impl Conversation<'_> {
                     request.len()
                 ),
             };
-            if let Some((errno, why)) = self.stop("the request went out too slowly") {
+            if let Some((errno, why)) = self.stop("the request did not leave whole") {
                 return Err(fail(errno, why));
             }
             match self.stream.write(rest) {
@@ -169,7 +169,7 @@ impl Conversation<'_> {
                 Ok(count) => match receiver.receive(&piece[..count]) {
                     Ok(true) => return Ok(()),
                     Ok(false) => {
-                        if let Some((errno, why)) = self.stop("the reply came too slowly") {
+                        if let Some((errno, why)) = self.stop("the reply did not come whole") {
                             return Err(unread(receiver, errno, &why));
                         }
                     }
@@ -248,4 +248,73 @@ fn told(why: &io::Error) -> String {
 
 fn errno(why: &io::Error) -> i32 {
     why.raw_os_error().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::hosts::Endpoint;
+    use crate::transport::{AddressBook, Cancel, Limits};
+
+    /// Cancels when the first bytes come, and counts how often more are brought.
+    struct Canceller<'a> {
+        cancel: &'a Cancel,
+        calls: u32,
+    }
+
+    impl Receiver for Canceller<'_> {
+        fn receive(&mut self, _: &[u8]) -> Result<bool, String> {
+            self.calls += 1;
+            self.cancel.set();
+            // More than one piece is waiting in the socket by now.
+            thread::sleep(Duration::from_millis(50));
+            Ok(self.calls == 100)
+        }
+
+        fn progress(&self) -> String {
+            format!("{} pieces", self.calls)
+        }
+    }
+
+    #[test]
+    fn a_cancel_is_seen_while_bytes_keep_coming() -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        let cancel = Cancel::default();
+        let mut receiver = Canceller {
+            cancel: &cancel,
+            calls: 0,
+        };
+        let outcome = thread::scope(|scope| {
+            scope.spawn(|| -> io::Result<()> {
+                let (mut stream, _) = listener.accept()?;
+                stream.read_exact(&mut [0; 7])?;
+                stream.write_all(&[b' '; 1 << 20])
+            });
+            let endpoint = Endpoint::parse(b"127.0.0.1", port).map_err(io::Error::other)?;
+            let attempt = Attempt {
+                endpoint: &endpoint,
+                limits: Limits {
+                    connect: 10_000,
+                    write: 10_000,
+                    reply: 10_000,
+                    whole: 30_000,
+                },
+                addresses: &AddressBook::default(),
+                cancel: cancel.watch(),
+            };
+            Ok::<_, io::Error>(exchange(&attempt, b"request", &mut receiver))
+        })?;
+        let failure = outcome.err();
+        assert_eq!(failure.as_ref().map(|why| why.sent), Some(Sent::Yes));
+        assert_eq!(
+            failure.map(|why| why.what).as_deref(),
+            Some("cancelled (1 pieces)")
+        );
+        Ok(())
+    }
 }
