@@ -61,7 +61,7 @@ fn main() {
     let mut process = Vec::new();
     for round in 0..ROUNDS {
         library.push(timed(|| {
-            assert_eq!(client.task(&["--meter=m", "42"]).status, 0);
+            assert_eq!(client.task_status(&[c"--meter=m", c"42"]), 0);
         }));
         socket.push(timed(|| bare_exchange(server.port, &frame)));
         if round % (ROUNDS / ROUNDS_OF_PROCESSES) == 0 {
@@ -87,10 +87,10 @@ fn main() {
 
     let before = ALLOCATED.load(Ordering::Relaxed);
     for _ in 0..100 {
-        black_box(client.task(&["--meter=m", "42"]));
+        black_box(client.task_status(&[c"--meter=m", c"42"]));
     }
     let bytes = (ALLOCATED.load(Ordering::Relaxed) - before) / 100;
-    println!("allocated for a command, its reply and report read: {bytes} bytes");
+    println!("allocated for a command: {bytes} bytes");
     println!("a step of the policy: {:.0} ns", policy_step());
 }
 

@@ -7,13 +7,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -236,6 +241,35 @@ static void no_memory(const char *port)
     ecf_client_free(client);
 }
 
+/* In a sandbox that refuses socket options and IPv6 a command still arrives. */
+static void sandboxed(const char *port)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_setsockopt, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
+    ecf_client *client = new_client("localhost", port);
+    char text[4000];
+    const char *argv[] = { "--label=l", text };
+
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    CHECK(socket(AF_INET6, SOCK_STREAM, 0) == -1 && errno == EPERM);
+    CHECK(ecf_send_task_cmd(client, 2, argv, NULL) == ECF_OK);
+    CHECK(ecf_client_set(client, "ECF_HOST", "::1") == ECF_OK);
+    CHECK(ecf_client_set(client, "ECF_DENIED", "1") == ECF_OK);
+    CHECK(ecf_send_task_cmd(client, 2, argv, NULL) == ECF_ERR_DENIED);
+    ecf_client_free(client);
+}
+
 static ecf_client *to_cancel = NULL;
 
 static void cancel_in_handler(int number)
@@ -287,6 +321,8 @@ int main(int argc, char **argv)
         no_descriptors(port);
     else if (strcmp(name, "no_memory") == 0)
         no_memory(port);
+    else if (strcmp(name, "sandboxed") == 0)
+        sandboxed(port);
     else if (strcmp(name, "cancelled") == 0)
         cancelled(port, other);
     else

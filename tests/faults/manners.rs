@@ -78,6 +78,11 @@ fn a_reply_that_memory_does_not_hold_is_refused() {
 }
 
 #[test]
+fn a_sandbox_that_refuses_options_and_ipv6_is_no_obstacle() {
+    case("sandboxed", &[live().port]);
+}
+
+#[test]
 fn a_cancel_from_a_signal_handler_ends_a_read_and_a_pause() {
     let mute = steps(&["read all", "silence"]);
     case("cancelled", &[mute.port, refused_port()]);

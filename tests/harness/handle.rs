@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr;
+use std::sync::Mutex;
 
 use ecf_failover::ffi::*;
 
@@ -40,7 +41,7 @@ impl Told {
 }
 
 /// An `ecf_client`.
-pub struct Handle(pub *mut ecf_client);
+pub struct Handle(pub *mut ecf_client, Mutex<String>);
 
 // The header allows any number of threads.
 unsafe impl Send for Handle {}
@@ -49,7 +50,7 @@ unsafe impl Sync for Handle {}
 impl Handle {
     /// A client with settings on top of the environment, which tests/run keeps free of ECF_*.
     pub fn new(settings: &[(&str, &str)]) -> Self {
-        let handle = Self(ecf_client_new());
+        let handle = Self(ecf_client_new(), Mutex::default());
         for (key, value) in settings {
             assert_eq!(handle.set(key, value), ecf_status::ECF_OK, "{key}={value}");
         }
@@ -75,6 +76,9 @@ impl Handle {
     }
 
     pub fn set(&self, key: &str, value: &str) -> ecf_status {
+        if key == "ECF_PASS" {
+            value.clone_into(&mut self.1.lock().unwrap());
+        }
         let (key, value) = (CString::new(key).unwrap(), CString::new(value).unwrap());
         unsafe { ecf_client_set(self.0, key.as_ptr(), value.as_ptr()) }
     }
@@ -106,6 +110,14 @@ impl Handle {
         self.send(argv, ecf_send_task_cmd)
     }
 
+    /// Sends a task command as a job does that wants to know no more than its status.
+    pub fn task_status(&self, argv: &[&CStr]) -> i32 {
+        let pointers: Vec<_> = argv.iter().map(|word| word.as_ptr()).collect();
+        let argc = i32::try_from(pointers.len()).unwrap();
+        let (argv, reply) = (pointers.as_ptr(), ptr::null_mut());
+        unsafe { ecf_send_task_cmd(self.0, argc, argv, reply) as i32 }
+    }
+
     pub fn user(&self, argv: &[&str]) -> Told {
         self.send(argv, ecf_send_user_cmd)
     }
@@ -128,7 +140,7 @@ impl Handle {
         let mut reply = ptr::null_mut();
         let argc = i32::try_from(pointers.len()).unwrap();
         let status = unsafe { function(self.0, argc, pointers.as_ptr(), &raw mut reply) };
-        take(status, reply)
+        self.take(status, reply)
     }
 
     /// Delegates; the callback gets host, port, number and limit, and answers an outcome.
@@ -158,7 +170,22 @@ impl Handle {
                 &raw mut reply,
             )
         };
-        take(status, reply)
+        self.take(status, reply)
+    }
+
+    /// What was told, which must not hold the job's password.
+    fn take(&self, status: ecf_status, reply: *mut ecf_reply) -> Told {
+        let told = take(status, reply);
+        let password = self.1.lock().unwrap();
+        if !password.is_empty() {
+            for text in [&told.error, &told.report, &self.check()] {
+                assert!(
+                    !text.contains(password.as_str()),
+                    "a secret is told: {text}"
+                );
+            }
+        }
+        told
     }
 }
 
