@@ -35,9 +35,10 @@
  * Signals. No handler is installed and SIGPIPE is never raised. Only ecf_client_cancel and
  *   ecf_client_resume may be called from a signal handler. A signal does not shorten a wait.
  * Fork. Between calls a process may fork: parent and child go on independently, each with its
- *   own copy of every handle. In the child, names are looked up by plain getaddrinfo, which
- *   may outlast the deadline; numeric addresses and localhost never are. No descriptor stays open between calls, and none that is open
- *   during a call is inherited by a program that is executed.
+ *   own copy of every handle. In the child names are looked up by plain getaddrinfo, which may
+ *   outlast the deadline; numeric addresses and localhost need no look-up. No descriptor stays
+ *   open between calls, and none that is open during a call is inherited by a program that is
+ *   executed.
  * Callbacks. They run on the calling thread with no lock held, may use any handle, and must
  *   not throw or longjmp.
  * Time. Keys count in seconds and take fractions, arguments named *_ms in milliseconds.
@@ -344,7 +345,8 @@ ecf_status ecf_client_explain(const struct ecf_client *client,
 /**
  * Ends every command in progress on this client within 50 ms, and every later one at once,
  * with ECF_ERR_CANCELLED, until ecf_client_resume. A confirmed reply that is already there
- * beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a signal handler: it only stores an atomic.
+ * beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a
+ * signal handler: it touches atomics only.
  *
  * @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
  */
@@ -472,11 +474,10 @@ struct ecf_plan *ecf_plan_new(struct ecf_client *client,
  *            long to wait before the next call; else 0. Milliseconds; may be NULL.
  * @return an ecf_step. While an attempt is under way it is ECF_PLAN_ATTEMPT again, with what
  *         is left of its time; after ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
- *         outcome of that attempt may still be told: a confirmed reply beats a cancel. ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
+ *         outcome of that attempt may still be told: a confirmed reply beats a cancel.
+ *         ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
  */
-int32_t ecf_plan_next(struct ecf_plan *plan,
-                      uint64_t now_ms,
-                      uint64_t *ms);
+int32_t ecf_plan_next(struct ecf_plan *plan, uint64_t now_ms, uint64_t *ms);
 
 /**
  * The host of the attempt, or of the last one, an address of IPv6 without brackets; the
@@ -511,8 +512,8 @@ ecf_status ecf_plan_outcome(struct ecf_plan *plan, int32_t outcome, uint64_t now
 ecf_status ecf_plan_status(const struct ecf_plan *plan);
 
 /**
- * The report so far, as ecf_reply_report has it; its status is null while the plan goes on. Valid until the next call on this plan, also
- * one of this function. "" for NULL.
+ * The report so far, as ecf_reply_report has it; its status is null while the plan goes on.
+ * Valid until the next call on this plan, also one of this function. "" for NULL.
  */
 const char *ecf_plan_report(const struct ecf_plan *plan);
 

@@ -132,7 +132,7 @@ impl Plan {
                 return Step::Over(status);
             }
             if self.cancel().is_cancelled() {
-                self.end(Status::Cancelled);
+                self.end_cancelled();
                 continue;
             }
             match self.policy.next(self.now) {
@@ -199,7 +199,7 @@ impl Plan {
         self.story
             .tell(self.attempts, &endpoint, begin, self.now, result);
         self.policy.outcome(outcome, self.now);
-        if self.cancel().is_cancelled() {
+        if self.over.is_some() {
             self.end_cancelled();
         }
     }
@@ -207,13 +207,12 @@ impl Plan {
     /// A confirmed reply beats a cancel, and so does the end of a command that may have been
     /// applied and must not be repeated.
     fn end_cancelled(&mut self) {
-        match self.policy.next(self.now) {
-            Action::End(End::Deadline | End::Exhausted | End::Denied) => {
-                self.end(Status::Cancelled);
-            }
-            Action::End(end) => self.end(end.into()),
-            _ => self.end(Status::Cancelled),
-        }
+        let status = match self.policy.next(self.now) {
+            Action::End(End::Deadline | End::Exhausted | End::Denied) => Status::Cancelled,
+            Action::End(end) => end.into(),
+            _ => Status::Cancelled,
+        };
+        self.end(status);
     }
 
     fn log_attempt(&self, endpoint: &Endpoint, result: &AttemptResult, begin: Millis) {

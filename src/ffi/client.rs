@@ -181,7 +181,8 @@ pub unsafe extern "C" fn ecf_client_explain(
 
 /// Ends every command in progress on this client within 50 ms, and every later one at once,
 /// with ECF_ERR_CANCELLED, until ecf_client_resume. A confirmed reply that is already there
-/// beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a signal handler: it only stores an atomic.
+/// beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a
+/// signal handler: it touches atomics only.
 ///
 /// @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
 #[unsafe(no_mangle)]

@@ -60,7 +60,8 @@ pub unsafe extern "C" fn ecf_plan_new(
 ///            long to wait before the next call; else 0. Milliseconds; may be NULL.
 /// @return an ecf_step. While an attempt is under way it is ECF_PLAN_ATTEMPT again, with what
 ///         is left of its time; after ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
-///         outcome of that attempt may still be told: a confirmed reply beats a cancel. ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
+///         outcome of that attempt may still be told: a confirmed reply beats a cancel.
+///         ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_next(plan: *mut ecf_plan, now_ms: u64, ms: *mut u64) -> i32 {
     let give_up = ecf_step::ECF_PLAN_GIVE_UP as i32;
@@ -161,8 +162,8 @@ pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> ecf_status {
     }
 }
 
-/// The report so far, as ecf_reply_report has it; its status is null while the plan goes on. Valid until the next call on this plan, also
-/// one of this function. "" for NULL.
+/// The report so far, as ecf_reply_report has it; its status is null while the plan goes on.
+/// Valid until the next call on this plan, also one of this function. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_report(plan: *const ecf_plan) -> *const c_char {
     guarded(EMPTY, || {

@@ -241,6 +241,14 @@ static void a_plan_names_the_host_that_confirmed(void)
     CHECK(ecf_plan_outcome(plan, ECF_OUTCOME_OK, 2) == ECF_OK);
     CHECK(ecf_plan_status(plan) == ECF_OK && ecf_plan_next(plan, 2, &ms) == ECF_PLAN_DONE);
     ecf_plan_free(plan);
+
+    /* Also when the cancel comes between the outcome and the next step. */
+    plan = ecf_plan_new(client, ECF_KIND_TASK, NULL, 0);
+    CHECK(ecf_plan_next(plan, 0, &ms) == ECF_PLAN_ATTEMPT);
+    CHECK(ecf_plan_outcome(plan, ECF_OUTCOME_OK, 1) == ECF_OK);
+    CHECK(ecf_client_cancel(client) == ECF_OK && ecf_client_resume(client) == ECF_OK);
+    CHECK(ecf_plan_next(plan, 2, &ms) == ECF_PLAN_DONE && ecf_plan_status(plan) == ECF_OK);
+    ecf_plan_free(plan);
     ecf_client_free(client);
 }
 
