@@ -4,7 +4,7 @@ use std::fs;
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Act, Handle, Peer, refused_port, replies, scratch};
+use crate::harness::{Act, Handle, Peer, Program, frame, refused_port, replies, scratch};
 
 #[test]
 fn an_entry_without_a_port_means_3141_or_the_primarys() {
@@ -93,5 +93,32 @@ fn without_a_readable_hostfile_the_primary_alone_is_tried_round_and_round() {
             "one warning"
         );
         assert!(client.check().contains(path.to_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_pipe_a_loop_of_links_and_a_binary_do_not_hold_up_a_command() {
+    let directory = scratch("odd");
+    let (pipe, link) = (directory.join("pipe"), directory.join("loop"));
+    let binary = directory.join("binary");
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    Program::new("mkfifo", &[]).args(&[&path(&pipe)]).succeed();
+    std::os::unix::fs::symlink(&link, &link).unwrap();
+    fs::write(&binary, [0_u8, 159, 146, 150].repeat(500_000)).unwrap();
+    for (odd, why) in [
+        (&pipe, "not a regular file"),
+        (&link, "symbolic links"),
+        (&binary, "no host in it"),
+    ] {
+        let primary = Peer::new(&[
+            Act::Reset,
+            Act::Reset,
+            Act::Answer(frame(replies::ok().as_bytes())),
+        ]);
+        let client = Handle::quick(primary.port, &[("ECF_HOSTFILE", &path(odd))]);
+        let told = client.task(&["--event=e"]);
+        assert_eq!((told.status, told.attempts), (0, 3), "{}", told.report);
+        assert!(told.report.contains(why), "{}", told.report);
+        assert!(client.check().contains(why));
     }
 }

@@ -142,6 +142,23 @@ fn a_timeout_of_a_minute_or_a_day_ends_on_the_virtual_clock_at_its_millisecond()
 }
 
 #[test]
+fn a_callback_that_uses_up_its_time_ends_the_command_at_its_deadline() {
+    let client = Handle::quick(1, &[("ECF_TIMEOUT", "0.5")]);
+    for outcome in [5, 6] {
+        let begin = Instant::now();
+        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |attempt| {
+            let limit = unsafe { ecf_failover::ffi::ecf_attempt_timeout_ms(attempt) };
+            assert!(limit <= 500, "{limit}");
+            std::thread::sleep(Duration::from_millis(limit));
+            outcome
+        });
+        assert_eq!((told.status, told.attempts), (4, 1));
+        assert!(begin.elapsed() >= Duration::from_millis(500));
+        assert!(begin.elapsed() < Duration::from_secs(2));
+    }
+}
+
+#[test]
 fn host_and_port_of_the_command_line_come_first() {
     let (named, primary) = (ok(), ok());
     let client = Handle::quick(primary.port, &[]);
