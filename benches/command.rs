@@ -117,11 +117,14 @@ fn meter_frame() -> Vec<u8> {
         remote_id: Vec::new(),
         try_number: 1,
     };
-    let fields = [
-        ("name_", Value::Text(b"m".to_vec())),
-        ("value_", Value::Number(42)),
-    ];
-    wire::frame(&wire::encode("MeterCmd", Base::Task(&task), b"vm", &fields)).expect("small")
+    let request = wire::Request {
+        class: "MeterCmd",
+        fields: vec![
+            ("name_", Value::Text(b"m".to_vec())),
+            ("value_", Value::Number(42)),
+        ],
+    };
+    wire::frame(&wire::encode(&request, Base::Task(&task), b"vm")).expect("small")
 }
 
 fn bare_exchange(port: u16, frame: &[u8]) {

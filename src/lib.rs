@@ -10,6 +10,7 @@
 //! | [`policy`]    | which host, when, and how long: a state machine without clock or sockets    |
 //! | [`command`]   | `ecflow_client`'s command line to a [`command::Command`], by one table      |
 //! | [`wire`]      | ecFlow's frames and JSON: requests out, replies in and validated            |
+//! | [`credentials`] | password files, token files, and crypt(3)                              |
 //! | [`transport`] | one attempt at one endpoint under one deadline                              |
 //! | [`config`]    | one table of every key: name, default, range, documentation                 |
 //! | [`hosts`]     | endpoints, and the hostfile that lists the backups                          |
@@ -28,6 +29,7 @@
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod credentials;
 pub mod ffi;
 pub mod hosts;
 pub mod policy;

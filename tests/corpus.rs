@@ -18,9 +18,12 @@ fn every_kept_input_is_read_without_harm() {
     let mut count = 0;
     for (name, read) in [
         ("reply", inputs::reply as fn(&[u8])),
+        ("http", inputs::http),
         ("hostfile", inputs::hostfile),
         ("argv", inputs::argv),
         ("keys", inputs::keys),
+        ("passwords", inputs::passwords),
+        ("tokens", inputs::tokens),
     ] {
         for entry in fs::read_dir(corpus.join(name)).expect("a corpus") {
             read(&fs::read(entry.expect("an entry").path()).expect("an input"));

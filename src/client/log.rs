@@ -33,7 +33,36 @@ pub type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
 pub(super) struct Log {
     pub(super) sink: Option<Sink>,
     pub(super) to_stderr: bool,
-    pub(super) secret: Secret,
+    pub(super) secrets: Secrets,
+}
+
+/// The passwords and keys of one command. Nothing that is told may contain one of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    pub(super) fn add(&mut self, secret: &Secret) {
+        if secret.reveal().len() >= SHORTEST_SECRET && !self.0.contains(secret) {
+            self.0.push(secret.clone());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// `text` without any of them; a server or a caller may have put one into it.
+    pub(super) fn redacted(&self, text: Vec<u8>) -> Vec<u8> {
+        self.0.iter().fold(text, redacted)
+    }
+}
+
+impl From<&Secret> for Secrets {
+    fn from(secret: &Secret) -> Self {
+        let mut secrets = Self::default();
+        secrets.add(secret);
+        secrets
+    }
 }
 
 impl Log {
@@ -41,7 +70,7 @@ impl Log {
         if self.sink.is_none() && !self.to_stderr && !is_traced(level) {
             return;
         }
-        let line = redacted(line.to_string().into_bytes(), &self.secret);
+        let line = self.secrets.redacted(line.to_string().into_bytes());
         let line = String::from_utf8_lossy(&line);
         trace(level, &line);
         if let Some(sink) = &self.sink {
@@ -74,8 +103,7 @@ fn trace(level: Level, line: &str) {
 /// A password shorter than this is not searched for: it would be found in every word.
 const SHORTEST_SECRET: usize = 3;
 
-/// `text` without the job's password, which a server or a caller may have put into it.
-pub(super) fn redacted(text: Vec<u8>, secret: &Secret) -> Vec<u8> {
+fn redacted(text: Vec<u8>, secret: &Secret) -> Vec<u8> {
     let secret = secret.reveal();
     let escaped = secret.escape_ascii().to_string().into_bytes();
     let clean = without(text, secret);
@@ -87,7 +115,7 @@ pub(super) fn redacted(text: Vec<u8>, secret: &Secret) -> Vec<u8> {
 }
 
 fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
-    if secret.len() < SHORTEST_SECRET || !text.windows(secret.len()).any(|w| w == secret) {
+    if secret.is_empty() || !text.windows(secret.len()).any(|w| w == secret) {
         return text;
     }
     let mut clean = Vec::with_capacity(text.len());
@@ -112,13 +140,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_jobs_password_is_taken_out_of_whatever_contains_it() {
-        let secret = Secret::from(&b"sesame"[..]);
-        let text = redacted(b"bad pass sesame, not sesamesesame".to_vec(), &secret);
+    fn passwords_are_taken_out_of_whatever_contains_them() {
+        let secrets = Secrets::from(&Secret::from(&b"sesame"[..]));
+        let text = secrets.redacted(b"bad pass sesame, not sesamesesame".to_vec());
         assert_eq!(
             text,
             b"bad pass (password), not (password)(password)".to_vec()
         );
-        assert_eq!(redacted(b"a a".to_vec(), &Secret::from(&b"a"[..])), b"a a");
+        let short = Secrets::from(&Secret::from(&b"a"[..]));
+        assert_eq!(short.redacted(b"a a".to_vec()), b"a a");
     }
 }

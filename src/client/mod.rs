@@ -2,11 +2,16 @@
 //! transport that makes the attempts, and a story that is told at the end.
 
 mod backups;
+#[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
+mod certificates;
+mod contact;
 mod log;
+mod login;
 mod native;
 mod plan;
 mod status;
 mod story;
+mod text;
 
 use std::sync::Arc;
 
@@ -17,16 +22,16 @@ pub use plan::{Plan, Reply, Step};
 pub use status::{Status, outcome_c_name, outcome_from_number, outcome_name};
 pub use story::AttemptResult;
 
-use crate::config::{Configuration, KeyError, Millis, Profile, Repeat, Secret, Settings};
+use crate::config::{Configuration, KeyError, Millis, Profile, Repeat, Settings};
 use crate::hosts::Endpoint;
 use crate::policy::{Ecflow, Kind, Outcome, Rules, timetable};
 use crate::sys::{clock, wait};
-use crate::transport::{AddressBook, Attempt, Cancel, CancelWatch, Limits, Stage};
+use crate::transport::{AddressBook, Cancel, CancelWatch, Cure, Stage};
 
 use backups::Backups;
 use log::Log;
-use log::redacted;
-use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit, native_limits};
+use log::Secrets;
+use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit};
 use plan::Errand;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
@@ -84,7 +89,7 @@ pub struct DelegatedAttempt<'a> {
     /// How many milliseconds it may take, the command's deadline included.
     pub limit: Millis,
     cancel: CancelWatch<'a>,
-    secret: Secret,
+    secrets: Secrets,
     note: Vec<u8>,
 }
 
@@ -107,7 +112,7 @@ impl DelegatedAttempt<'_> {
         if !self.note.is_empty() {
             self.note.extend(b"; ");
         }
-        self.note.extend(redacted(text.to_vec(), &self.secret));
+        self.note.extend(self.secrets.redacted(text.to_vec()));
         self.note.truncate(LONGEST_NOTE);
     }
 }
@@ -266,32 +271,24 @@ impl Client {
                 let errand = errand(wanted.kind(), settings);
                 let mut plan = self.begin(&configuration, &errand, start);
                 plan.refuse(refusal.status, refusal.message);
-                return plan.into_reply(no_ecf_text(settings));
+                return plan.into_reply(refusal.text);
             }
         };
-        let limits = native_limits(settings, native.command.reply_limit);
         let errand = Errand {
             name: native.command.name,
             kind: native.command.kind,
             repeat: native.command.repeat,
             primary: native.primary.clone(),
-            attempt_limit: limits.whole,
+            attempt_limit: native.attempt_limit(),
             debug: native.debug,
+            secrets: native.secrets.clone(),
+            warnings: native.warnings.clone(),
         };
         let mut plan = self.begin(&configuration, &errand, start);
         let mut text = Vec::new();
         let addresses = &self.shared.addresses;
         self.drive(&mut plan, &SystemClock, &mut |endpoint, limit, cancel| {
-            let attempt = Attempt {
-                endpoint,
-                limits: Limits {
-                    whole: limit,
-                    ..limits
-                },
-                addresses,
-                cancel,
-            };
-            native.attempt(&attempt, &mut text)
+            native.attempt(endpoint, limit, addresses, cancel, &mut text)
         });
         plan.into_reply(text)
     }
@@ -317,7 +314,7 @@ impl Client {
     ) -> Reply {
         let mut plan = self.plan(kind, overrides, clock.start());
         let text = no_ecf_text(plan.settings());
-        let secret = plan.settings().task.password.clone();
+        let secrets = Secrets::from(&plan.settings().task.password);
         let mut number = 0;
         self.drive(&mut plan, clock, &mut |endpoint, limit, cancel| {
             number += 1;
@@ -326,7 +323,7 @@ impl Client {
                 number,
                 limit,
                 cancel,
-                secret: secret.clone(),
+                secrets: secrets.clone(),
                 note: Vec::new(),
             };
             let outcome = attempt(&mut delegated);
@@ -335,6 +332,7 @@ impl Client {
                 stage: Stage::Callback,
                 errno: 0,
                 what: delegated.note,
+                cure: Cure::Retry,
             }
         });
         plan.into_reply(text)
@@ -348,10 +346,7 @@ impl Client {
         let mut problem = None;
         for (key, value) in overrides {
             if let Err(why) = Arc::make_mut(&mut configuration).set(key, value) {
-                problem.get_or_insert(Refusal {
-                    status: Status::Argument,
-                    message: why.to_string(),
-                });
+                problem.get_or_insert(Refusal::new(Status::Argument, why.to_string()));
             }
         }
         let settings = configuration.settings();
@@ -369,6 +364,9 @@ impl Client {
     fn begin(&self, configuration: &Arc<Configuration>, errand: &Errand, now: Millis) -> Plan {
         let mut log = self.log(configuration);
         log.to_stderr |= errand.debug;
+        if !errand.secrets.is_empty() {
+            log.secrets = errand.secrets.clone();
+        }
         Plan::new(
             Arc::clone(&self.shared),
             Arc::clone(configuration),
@@ -408,7 +406,7 @@ impl Client {
         Log {
             sink: self.shared.sink.lock().clone(),
             to_stderr: settings.debug_client,
-            secret: settings.task.password.clone(),
+            secrets: Secrets::from(&settings.task.password),
         }
     }
 }
@@ -416,8 +414,8 @@ impl Client {
 /// Why nothing is sent, and nothing is wrong.
 fn no_ecf() -> Refusal {
     Refusal {
-        status: Status::Ok,
-        message: "NO_ECF is set: nothing was sent".into(),
+        text: b"NO_ECF\n".to_vec(),
+        ..Refusal::new(Status::Ok, "NO_ECF is set: nothing was sent".into())
     }
 }
 
@@ -426,10 +424,7 @@ fn usable(configuration: &Configuration) -> Result<(), Refusal> {
     problems.extend(profile_problem(configuration.settings()));
     match problems.is_empty() {
         true => Ok(()),
-        false => Err(Refusal {
-            status: Status::Config,
-            message: problems.join("\n"),
-        }),
+        false => Err(Refusal::config(problems.join("\n"))),
     }
 }
 
@@ -455,6 +450,8 @@ fn errand(kind: Kind, settings: &Settings) -> Errand {
         primary: primary(settings),
         attempt_limit: delegated_limit(settings, kind),
         debug: false,
+        secrets: Secrets::default(),
+        warnings: Vec::new(),
     }
 }
 

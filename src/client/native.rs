@@ -4,16 +4,22 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use super::log::redacted;
+use super::contact::{Contact, Format};
+use super::log::Secrets;
+use super::login::Login;
 use super::status::Status;
 use super::story::AttemptResult;
-use crate::command::{self, Command, CommandError, Invocation, Surroundings};
-use crate::config::{Millis, Protocol, Settings, TaskIdentity};
+use super::text;
+use crate::command::{self, Command, CommandError, Invocation, Surroundings, Understood};
+use crate::config::{Millis, Secret, Settings, TaskIdentity};
 use crate::hosts::Endpoint;
 use crate::policy::{Kind, Outcome};
 use crate::sys::{clock, identity};
-use crate::transport::{Attempt, Failure, Limits, Receiver, Sent, Stage, exchange};
-use crate::wire::{self, Base, FrameReader, Reply, ReplyClass};
+use crate::transport::{
+    AddressBook, Attempt, CancelWatch, Cure, Failure, Limits, Receiver, Security, Sent, Stage,
+    exchange,
+};
+use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
 
 /// How long a connection may take when no key says so.
 const CONNECT_LIMIT: Millis = 5_000;
@@ -22,41 +28,69 @@ const USER_REPLY_BYTES: u32 = 1 << 30;
 /// The same for a task command.
 const TASK_REPLY_BYTES: u32 = 16 << 20;
 
-/// Why nothing can be sent.
+/// Why nothing is sent.
 pub(super) struct Refusal {
     pub(super) status: Status,
     pub(super) message: String,
+    /// What ecflow_client would print.
+    pub(super) text: Vec<u8>,
 }
 
-/// What is wrong with a command line, told without the job's password, should that stand in it:
-/// a message quotes words, and may cut or escape them.
+impl Refusal {
+    pub(super) fn new(status: Status, message: String) -> Self {
+        Self {
+            status,
+            message,
+            text: Vec::new(),
+        }
+    }
+
+    pub(super) fn config(message: String) -> Self {
+        Self::new(Status::Config, message)
+    }
+}
+
+/// What is wrong with a command line, told without the passwords that may stand in it: a
+/// message quotes words, and may cut or escape them.
 fn refusal(error: CommandError, argv: &[Vec<u8>], around: &Surroundings<'_>) -> Refusal {
     let status = match error {
         CommandError::Environment { .. } => Status::Config,
         _ => Status::Argument,
     };
-    let secret = &around.task.password;
+    let mut secrets = Secrets::from(&around.task.password);
+    command::passwords_in(argv).for_each(|word| secrets.add(&Secret::from(word)));
     let clean: Vec<_> = argv
         .iter()
-        .map(|word| redacted(word.clone(), secret))
+        .map(|word| secrets.redacted(word.clone()))
         .collect();
     let message = match clean == argv {
         true => error.to_string(),
         false => command::parse(&clean, around).map_or_else(
             |error| error.to_string(),
-            |_| "a word that holds the job's password cannot be used".to_owned(),
+            |_| "a word that holds a password cannot be used".to_owned(),
         ),
     };
-    Refusal { status, message }
+    Refusal::new(status, message)
 }
 
-/// A command line, read, checked and encoded.
+/// A command line, read and checked, with all that is needed to send it.
 pub(super) struct NativeCommand {
     pub(super) command: Command,
     pub(super) primary: Endpoint,
     pub(super) debug: bool,
-    frame: Vec<u8>,
+    pub(super) limits: Limits,
+    pub(super) secrets: Secrets,
+    pub(super) warnings: Vec<String>,
+    speaker: Speaker,
+    contact: Contact,
+    client_host: Vec<u8>,
     max_reply: u32,
+}
+
+/// For whom a command is sent.
+enum Speaker {
+    Job(TaskIdentity),
+    User(Login),
 }
 
 /// How long connecting may take.
@@ -64,12 +98,13 @@ pub(super) fn connect_limit(settings: &Settings) -> Millis {
     settings.connect_timeout.unwrap_or(CONNECT_LIMIT)
 }
 
-/// The limits of an attempt's stages, from the settings and the command's own limit.
-pub(super) fn native_limits(settings: &Settings, own_limit: Millis) -> Limits {
+/// The limits of an exchange's stages, from the settings and the command's own limit.
+fn limits(settings: &Settings, own_limit: Millis, handshakes: u64) -> Limits {
     let connect = connect_limit(settings);
     let write = settings.connect_timeout.unwrap_or(own_limit);
     let reply = settings.reply_timeout.unwrap_or(write);
-    let stages = [connect, connect, write, reply];
+    let handshakes = connect.saturating_mul(handshakes);
+    let stages = [connect, connect, handshakes, write, reply];
     Limits {
         connect,
         write,
@@ -85,15 +120,19 @@ pub(super) fn problems(settings: &Settings, sender: &Sender) -> Vec<String> {
     let task = &settings.task;
     let bad_path = !task.path.is_empty() && !task.path.starts_with(b"/");
     let path = bad_path.then(|| "ECF_NAME: not a task's path: it must begin with '/'".to_owned());
-    let refusals = [
-        check_protocol(settings).err(),
-        user_name(settings, sender).err(),
-    ];
-    let refusals = refusals
-        .into_iter()
-        .flatten()
-        .map(|refusal| refusal.message);
-    refusals.chain(path).collect()
+    let primary = super::primary(settings);
+    let contact = Contact::read(settings, None, sender.host());
+    let contact = contact.and_then(|contact| {
+        let security = contact.security(&primary);
+        security.map_err(Refusal::config)
+    });
+    let login = Login::read(settings, None, sender);
+    let login = login.and_then(|login| login.identity(&primary).map_err(Refusal::config));
+    let refusals = [contact.err(), login.err()].into_iter().flatten();
+    refusals
+        .map(|refusal| refusal.message)
+        .chain(path)
+        .collect()
 }
 
 impl NativeCommand {
@@ -108,59 +147,200 @@ impl NativeCommand {
             task: &settings.task,
             read_file: &super::backups::read_definition,
         };
-        let invocation =
+        let understood =
             command::parse(argv, &around).map_err(|error| refusal(error, argv, &around))?;
+        let invocation = match understood {
+            Understood::Send(invocation) => *invocation,
+            Understood::Answer(text) => {
+                return Err(Refusal {
+                    text,
+                    ..Refusal::new(Status::Ok, "answered without a server".into())
+                });
+            }
+        };
         wanted.check(&invocation.command)?;
-        check_protocol(settings)?;
-        let body = encode(&invocation, settings, sender)?;
-        let frame = wire::frame(&body).map_err(|why| Refusal {
-            status: Status::Argument,
-            message: format!(
-                "--{}: the request is too large: {why}",
-                invocation.command.name
-            ),
-        })?;
-        let max_reply = settings.max_reply.unwrap_or(match invocation.command.kind {
-            Kind::Task => TASK_REPLY_BYTES,
-            Kind::User | Kind::Ping => USER_REPLY_BYTES,
-        });
+        Self::prepare(invocation, settings, sender)
+    }
+
+    /// Reads the files that sending needs, and tries them on the primary.
+    fn prepare(
+        invocation: Invocation,
+        settings: &Settings,
+        sender: &Sender,
+    ) -> Result<Self, Refusal> {
+        let mut secrets = Secrets::from(&settings.task.password);
+        let primary = Endpoint {
+            host: invocation
+                .host
+                .clone()
+                .unwrap_or_else(|| settings.host.clone()),
+            port: invocation.port.unwrap_or(settings.port),
+        };
+        let mut contact = Contact::read(settings, invocation.protocol, sender.host())?;
+        contact.security(&primary).map_err(Refusal::config)?;
+        contact.keep_quiet_about(&primary, &mut secrets);
+        let speaker = match invocation.command.kind {
+            Kind::Task => Speaker::Job(TaskIdentity {
+                remote_id: invocation.remote_id.clone(),
+                ..settings.task.clone()
+            }),
+            Kind::User | Kind::Ping => {
+                let login = Login::read(settings, Some(&invocation), sender)?;
+                let identity = login.identity(&primary).map_err(Refusal::config)?;
+                login.keep_quiet_about(&identity, &mut secrets);
+                Speaker::User(login)
+            }
+        };
+        let command = invocation.command;
         Ok(Self {
-            primary: Endpoint {
-                host: invocation.host.unwrap_or_else(|| settings.host.clone()),
-                port: invocation.port.unwrap_or(settings.port),
-            },
+            primary,
             debug: invocation.debug,
-            command: invocation.command,
-            frame,
-            max_reply,
+            limits: limits(settings, command.reply_limit, contact.handshakes()),
+            secrets,
+            warnings: std::mem::take(&mut contact.warnings),
+            speaker,
+            contact,
+            client_host: sender.host().to_vec(),
+            max_reply: settings.max_reply.unwrap_or(match command.kind {
+                Kind::Task => TASK_REPLY_BYTES,
+                Kind::User | Kind::Ping => USER_REPLY_BYTES,
+            }),
+            command,
         })
     }
 
-    /// Makes one attempt; a text for the user goes to `text`.
-    pub(super) fn attempt(&self, attempt: &Attempt<'_>, text: &mut Vec<u8>) -> AttemptResult {
-        let begin = clock::nanos();
-        let mut inbox = Inbox(FrameReader::new(self.max_reply));
-        match exchange(attempt, &self.frame, &mut inbox) {
-            Err(failure) => failed(failure),
-            Ok(address_remark) => {
-                let took = Duration::from_nanos(clock::nanos().saturating_sub(begin));
-                let surplus = match inbox.0.has_surplus() {
-                    true => "bytes behind the reply were ignored",
-                    false => "",
+    /// The longest that one attempt may take: all stages, for the command and for what the
+    /// server is asked before.
+    pub(super) fn attempt_limit(&self) -> Millis {
+        let exchanges = self.command.questions.len() as Millis + 1;
+        self.limits.whole.saturating_mul(exchanges)
+    }
+
+    /// Makes one attempt within `limit` milliseconds; a text for the user goes to `text`.
+    pub(super) fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        limit: Millis,
+        addresses: &AddressBook,
+        cancel: CancelWatch<'_>,
+        text: &mut Vec<u8>,
+    ) -> AttemptResult {
+        let security = match self.contact.security(endpoint) {
+            Ok(security) => security,
+            Err(what) => return unprepared(what),
+        };
+        let end = clock::start().saturating_add(limit);
+        let site = Site {
+            endpoint,
+            security: &security,
+            addresses,
+            cancel,
+        };
+        for question in &self.command.questions {
+            let asked = self.converse(&question.request(), &site, end);
+            let answer = asked.and_then(|heard| {
+                let reply = wire::decode(&heard.body);
+                reply.map_err(|why| unsent(Stage::Reply, why.to_string().into_bytes()))
+            });
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(result) => return not_yet_sent(result),
+            };
+            if let Err(why) = question.check(&answer) {
+                return AttemptResult {
+                    outcome: Outcome::Rejected,
+                    ..unsent(Stage::Reply, why.into_bytes())
                 };
-                let body = inbox.0.into_body();
-                let (outcome, words) = self.judge(&body, attempt.endpoint, took, text);
-                let what = match outcome {
-                    Outcome::Rejected => words,
-                    _ => remarks(&[&words, surplus.as_bytes(), address_remark.as_bytes()]),
-                };
-                AttemptResult {
-                    outcome,
-                    stage: Stage::Reply,
-                    errno: 0,
-                    what,
-                }
             }
+        }
+        let begin = clock::nanos();
+        let heard = match self.converse(&self.command.request, &site, end) {
+            Ok(heard) => heard,
+            Err(result) => return result,
+        };
+        let took = Duration::from_nanos(clock::nanos().saturating_sub(begin));
+        let (outcome, words) = self.judge(&heard.body, endpoint, took, text);
+        let what = match outcome {
+            Outcome::Rejected => words,
+            _ => remarks(&[&words, &heard.remark]),
+        };
+        AttemptResult {
+            outcome,
+            stage: Stage::Reply,
+            errno: 0,
+            what,
+            cure: Cure::Retry,
+        }
+    }
+
+    /// One request to a server, and the body of its reply.
+    fn converse(
+        &self,
+        request: &Request,
+        site: &Site<'_>,
+        end: Millis,
+    ) -> Result<Heard, AttemptResult> {
+        let identity;
+        let base = match &self.speaker {
+            Speaker::Job(task) => Base::Task(task),
+            Speaker::User(login) => {
+                identity = login.identity(site.endpoint).map_err(unprepared)?;
+                Base::User(&identity)
+            }
+        };
+        let body = wire::encode(request, base, &self.client_host);
+        let attempt = Attempt {
+            endpoint: site.endpoint,
+            limits: Limits {
+                whole: end.saturating_sub(clock::now()),
+                ..self.limits
+            },
+            addresses: site.addresses,
+            cancel: site.cancel,
+            security: site.security,
+        };
+        match self.contact.format {
+            Format::Frames => self.in_frames(&attempt, &body),
+            Format::Http => self.in_http(&attempt, &body),
+        }
+    }
+
+    fn in_frames(&self, attempt: &Attempt<'_>, body: &[u8]) -> Result<Heard, AttemptResult> {
+        let frame = wire::frame(body)
+            .map_err(|why| unprepared(format!("the request is too large: {why}")))?;
+        let mut inbox = FrameInbox(FrameReader::new(self.max_reply));
+        let address_remark = exchange(attempt, &frame, &mut inbox).map_err(failed)?;
+        let surplus: &[u8] = match inbox.0.has_surplus() {
+            true => b"bytes behind the reply were ignored",
+            false => b"",
+        };
+        Ok(Heard {
+            remark: remarks(&[surplus, address_remark.as_bytes()]),
+            body: inbox.0.into_body(),
+        })
+    }
+
+    fn in_http(&self, attempt: &Attempt<'_>, body: &[u8]) -> Result<Heard, AttemptResult> {
+        let authorization = self.contact.authorization(attempt.endpoint);
+        let request = wire::post(attempt.endpoint, authorization.as_ref(), body);
+        let mut inbox = HttpInbox(HttpReader::new(self.max_reply));
+        let address_remark = exchange(attempt, &request, &mut inbox).map_err(failed)?;
+        let reply = inbox.0.into_reply();
+        let told = |outcome, before: &[u8]| {
+            let what = [before, b"HTTP ", &reply.words].concat();
+            Err(AttemptResult {
+                outcome,
+                ..unsent(Stage::Reply, what)
+            })
+        };
+        match reply.status {
+            200 => Ok(Heard {
+                remark: address_remark.into_bytes(),
+                body: reply.body,
+            }),
+            300..400 => told(Outcome::Unconfirmed, b"a redirect is not followed: "),
+            400..500 => told(Outcome::Rejected, b""),
+            _ => told(Outcome::Unconfirmed, b""),
         }
     }
 
@@ -176,8 +356,7 @@ impl NativeCommand {
             Ok(reply) => reply,
             Err(why) => return (Outcome::Unconfirmed, why.to_string().into_bytes()),
         };
-        let class = reply.class();
-        if class != ReplyClass::Error && !self.command.legal.contains(&class) {
+        if let Some(class) = self.command.strange_class(&reply) {
             let why = format!(
                 "{class:?} is no answer to --{}: another protocol, or another command's reply",
                 self.command.name
@@ -190,24 +369,31 @@ impl NativeCommand {
             Reply::Halted => told(Outcome::Halted, "the server is halted"),
             Reply::Wait => told(Outcome::Wait, "the expression is false"),
             Reply::Zombie => told(Outcome::Zombie, "the server takes the task for a zombie"),
-            Reply::Ok => {
-                *text = match self.command.kind {
-                    Kind::Ping => ping_line(endpoint, took),
-                    Kind::Task | Kind::User => Vec::new(),
-                };
-                told(Outcome::Ok, "")
-            }
-            Reply::Text(line) => {
-                *text = line;
-                text.push(b'\n');
-                told(Outcome::Ok, "")
-            }
-            Reply::Suites(names) => {
-                *text = suites_table(&names);
-                told(Outcome::Ok, "")
+            reply => {
+                *text = text::printed(&self.command, &reply, endpoint, took);
+                match &reply {
+                    Reply::Group(replies) if text::has_error(replies) => {
+                        (Outcome::Rejected, text::group_errors(replies))
+                    }
+                    _ => told(Outcome::Ok, ""),
+                }
             }
         }
     }
+}
+
+/// Where an attempt goes, and by what means.
+struct Site<'a> {
+    endpoint: &'a Endpoint,
+    security: &'a Security,
+    addresses: &'a AddressBook,
+    cancel: CancelWatch<'a>,
+}
+
+/// The body of a reply, with a remark for the report.
+struct Heard {
+    body: Vec<u8>,
+    remark: Vec<u8>,
 }
 
 /// Those that are not empty, in one line.
@@ -218,6 +404,35 @@ fn remarks(parts: &[&[u8]]) -> Vec<u8> {
         .copied()
         .collect();
     told.join(&b"; "[..])
+}
+
+fn unsent(stage: Stage, what: Vec<u8>) -> AttemptResult {
+    AttemptResult {
+        outcome: Outcome::NotSent,
+        stage,
+        errno: 0,
+        what,
+        cure: Cure::Retry,
+    }
+}
+
+/// What is needed for this host is not there.
+fn unprepared(what: String) -> AttemptResult {
+    AttemptResult {
+        cure: Cure::Nobody("a password or a certificate is missing"),
+        ..unsent(Stage::Prepare, what.into_bytes())
+    }
+}
+
+/// What became of a question: whatever it was, the command itself was not sent.
+fn not_yet_sent(result: AttemptResult) -> AttemptResult {
+    AttemptResult {
+        outcome: match result.outcome {
+            Outcome::Unconfirmed => Outcome::NotSent,
+            outcome => outcome,
+        },
+        ..result
+    }
 }
 
 /// Which commands a caller expects.
@@ -242,29 +457,10 @@ impl Wanted {
             (Self::TaskCommand, false) => ("user", "ecf_send_user_cmd"),
             (Self::UserCommand, true) => ("task", "ecf_send_task_cmd"),
         };
-        Err(Refusal {
-            status: Status::Argument,
-            message: format!(
-                "--{} is a {what} command: send it with {function}",
-                command.name
-            ),
-        })
+        let name = command.name;
+        let message = format!("--{name} is a {what} command: send it with {function}");
+        Err(Refusal::new(Status::Argument, message))
     }
-}
-
-/// This release speaks plain TCP only; what asks for more must not be sent in the clear.
-fn check_protocol(settings: &Settings) -> Result<(), Refusal> {
-    let key = match settings.protocol {
-        Protocol::Plain if settings.ssl.is_empty() => return Ok(()),
-        Protocol::Plain => "ECF_SSL",
-        Protocol::Ssl | Protocol::Http | Protocol::Https => "ECF_HOST_PROTOCOL",
-    };
-    Err(Refusal {
-        status: Status::Config,
-        message: format!(
-            "{key}: this release speaks plain TCP only and sends nothing in the clear that was meant to be protected; delegate with ecf_delegate, or unset {key}"
-        ),
-    })
 }
 
 /// Who sends: looked up once for each client, for the user data base may be far away.
@@ -275,66 +471,16 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    fn host(&self) -> &[u8] {
+    pub(super) fn host(&self) -> &[u8] {
         self.host.get_or_init(identity::host_name)
     }
 
-    fn user(&self) -> Option<&[u8]> {
+    pub(super) fn user(&self) -> Option<&[u8]> {
         // Not inside the cell: other threads would wait for a slow data base.
         if self.user.get().is_none() {
             self.user.set(identity::login_name()?).ok();
         }
         self.user.get().map(Vec::as_slice)
-    }
-}
-
-fn encode(
-    invocation: &Invocation,
-    settings: &Settings,
-    sender: &Sender,
-) -> Result<Vec<u8>, Refusal> {
-    let command = &invocation.command;
-    let task;
-    let base = match command.kind {
-        Kind::Task => {
-            task = TaskIdentity {
-                remote_id: invocation.remote_id.clone(),
-                ..settings.task.clone()
-            };
-            Base::Task(&task)
-        }
-        Kind::User | Kind::Ping => Base::User {
-            name: user_name(settings, sender)?,
-        },
-    };
-    Ok(wire::encode(
-        command.class,
-        base,
-        sender.host(),
-        &command.fields,
-    ))
-}
-
-fn user_name<'a>(settings: &Settings, sender: &'a Sender) -> Result<&'a [u8], Refusal> {
-    let refuse = |message: &str| {
-        Err(Refusal {
-            status: Status::Config,
-            message: message.to_owned(),
-        })
-    };
-    if !settings.user.is_empty() {
-        return refuse(
-            "ECF_USER: this release sends user commands as the login name only; unset it",
-        );
-    }
-    if let Some(file) = &settings.password_file
-        && file.exists()
-    {
-        return refuse("ECF_PASSWD: this release sends no passwords; unset it");
-    }
-    match sender.user() {
-        Some(name) => Ok(name),
-        None => refuse("the user data base has no name for this process's user id"),
     }
 }
 
@@ -347,15 +493,24 @@ fn failed(failure: Failure) -> AttemptResult {
         stage: failure.stage,
         errno: failure.errno,
         what: failure.what.into_bytes(),
+        cure: failure.cure,
     }
 }
 
 /// Collects a reply frame for the transport.
-struct Inbox(FrameReader);
+struct FrameInbox(FrameReader);
 
-impl Receiver for Inbox {
+impl Receiver for FrameInbox {
     fn receive(&mut self, bytes: &[u8]) -> Result<bool, String> {
         self.0.push(bytes).map_err(|why| why.to_string())
+    }
+
+    fn end(&mut self) -> bool {
+        false
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.0.received() == 0
     }
 
     fn progress(&self) -> String {
@@ -367,73 +522,23 @@ impl Receiver for Inbox {
     }
 }
 
-/// What ecflow_client prints after a ping.
-fn ping_line(endpoint: &Endpoint, took: Duration) -> Vec<u8> {
-    let seconds = took.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!(
-        "ping server({}:{}) succeeded in {hours:02}:{minutes:02}:{seconds:02}.{:06}  ~{} milliseconds\n",
-        endpoint.host.as_str(),
-        endpoint.port,
-        took.subsec_micros(),
-        took.as_millis()
-    )
-    .into_bytes()
-}
+/// Collects an HTTP reply for the transport.
+struct HttpInbox(HttpReader);
 
-/// The names of the suites as ecflow_client prints them: five a line, in columns.
-fn suites_table(names: &[Vec<u8>]) -> Vec<u8> {
-    const COLUMNS: usize = 5;
-    /// A hostile server's name must not make all lines as long as itself.
-    const WIDEST: usize = 256;
-    if names.is_empty() {
-        return b"No suites\n\n".to_vec();
-    }
-    let width = names.iter().map(Vec::len).max().unwrap_or(0).min(WIDEST) + 1;
-    let mut table = Vec::new();
-    for line in names.chunks(COLUMNS) {
-        for name in line {
-            table.extend_from_slice(name);
-            table.extend(std::iter::repeat_n(b' ', width.saturating_sub(name.len())));
-        }
-        table.push(b'\n');
-    }
-    table
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn suites_are_printed_five_a_line_in_columns() {
-        let names = ["s1", "s2", "s3", "x2", "u1", "n1", "mem", "nb"];
-        let names: Vec<_> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let table = suites_table(&names);
-        assert_eq!(
-            String::from_utf8_lossy(&table),
-            "s1  s2  s3  x2  u1  \nn1  mem nb  \n"
-        );
-        assert_eq!(suites_table(&[]), b"No suites\n\n");
+impl Receiver for HttpInbox {
+    fn receive(&mut self, bytes: &[u8]) -> Result<bool, String> {
+        self.0.push(bytes)
     }
 
-    #[test]
-    fn a_hostile_name_of_a_suite_does_not_widen_every_line() {
-        let mut names = vec![Vec::new(); 10_000];
-        names.push(vec![b'x'; 1_000_000]);
-        assert!(suites_table(&names).len() < 4_000_000);
+    fn end(&mut self) -> bool {
+        self.0.end()
     }
 
-    #[test]
-    fn a_ping_is_told_with_its_time() {
-        let endpoint = Endpoint::parse(b"localhost:3141", 1);
-        let line = endpoint.map(|e| ping_line(&e, Duration::from_micros(61_001_428)));
-        assert_eq!(
-            line.as_deref(),
-            Ok(
-                &b"ping server(localhost:3141) succeeded in 00:01:01.001428  ~61001 milliseconds\n"
-                    [..]
-            )
-        );
+    fn is_untouched(&self) -> bool {
+        self.0.is_untouched()
+    }
+
+    fn progress(&self) -> String {
+        self.0.progress()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::backups;
-use super::log::{Level, Log, redacted};
+use super::log::{Level, Log, Secrets};
 use super::status::{Status, outcome_name};
 use super::story::{AttemptResult, Story};
 use crate::config::{Configuration, Millis, Repeat, Settings};
@@ -25,6 +25,10 @@ pub(super) struct Errand {
     pub(super) attempt_limit: Millis,
     /// `--debug`: log to stderr.
     pub(super) debug: bool,
+    /// What must not be told.
+    pub(super) secrets: Secrets,
+    /// What a person should know of it, whatever comes.
+    pub(super) warnings: Vec<String>,
 }
 
 /// What is to be done now.
@@ -84,11 +88,16 @@ impl Plan {
                 errand.name, errand.primary, rules.timeout
             ),
         );
+        let mut story = Story::new(errand.name, errand.kind, now);
+        for warning in &errand.warnings {
+            story.warn(warning);
+            log.line(Level::Warn, format_args!("command.warning {warning}"));
+        }
         Self {
             log,
             policy: Box::new(Ecflow::new(rules, now)),
             hosts: vec![errand.primary.clone()],
-            story: Story::new(errand.name, errand.kind, now),
+            story,
             now,
             attempts: 0,
             under_way: None,
@@ -112,7 +121,7 @@ impl Plan {
 
     /// Ends the plan before it began.
     pub(super) fn refuse(&mut self, status: Status, message: String) {
-        let message = redacted(message.into_bytes(), &self.log.secret);
+        let message = self.log.secrets.redacted(message.into_bytes());
         self.message = String::from_utf8_lossy(&message).into_owned();
         self.end(status);
     }
@@ -191,7 +200,7 @@ impl Plan {
         };
         let outcome = result.outcome;
         let result = AttemptResult {
-            what: redacted(result.what, &self.log.secret),
+            what: self.log.secrets.redacted(result.what),
             ..result
         };
         let endpoint = self.endpoint.clone();
@@ -299,10 +308,10 @@ impl Plan {
         let attempts = self.story.attempts();
         Reply {
             status,
-            text: if status == Status::Ok {
-                text
-            } else {
-                Vec::new()
+            text: match status {
+                // A group may be refused in part.
+                Status::Ok | Status::Rejected => text,
+                _ => Vec::new(),
             },
             error,
             answered_by,

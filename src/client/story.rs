@@ -6,7 +6,7 @@ use super::status::{Status, outcome_name};
 use crate::config::Millis;
 use crate::hosts::Endpoint;
 use crate::policy::{Kind, Outcome};
-use crate::transport::Stage;
+use crate::transport::{Cure, Stage};
 
 /// A day of profile `ecflow` makes some 4,300 attempts; a report tells no more than these.
 const LONGEST: usize = 5_000;
@@ -26,6 +26,8 @@ pub struct AttemptResult {
     pub errno: i32,
     /// What happened, for a person; any bytes.
     pub what: Vec<u8>,
+    /// Whether another try could go better.
+    pub cure: Cure,
 }
 
 /// The story of one command.
@@ -59,6 +61,8 @@ struct HostRecord {
     endpoint: Endpoint,
     attempts: u32,
     last_words: Vec<u8>,
+    /// Of its last attempt.
+    cure: Cure,
     may_hold_copy: bool,
 }
 
@@ -103,6 +107,7 @@ impl Story {
         let record = &mut self.hosts[host];
         record.attempts += 1;
         record.last_words.clone_from(&result.what);
+        record.cure = result.cure;
         record.may_hold_copy |= result.outcome == Outcome::Unconfirmed;
         if self.attempts.len() < LONGEST {
             self.attempts.push(AttemptRecord {
@@ -124,6 +129,7 @@ impl Story {
                 endpoint: endpoint.clone(),
                 attempts: 0,
                 last_words: Vec::new(),
+                cure: Cure::Retry,
                 may_hold_copy: false,
             });
             self.hosts.len() - 1
@@ -231,9 +237,26 @@ impl Story {
             _ if attempts == 0 && message.is_empty() => status.text().to_owned(),
             _ if attempts == 0 => message.to_owned(),
             _ => format!(
-                "{}; attempts: {attempts}, hosts: {hosts}, ended after {length}",
-                status.text()
+                "{}; attempts: {attempts}, hosts: {hosts}, ended after {length}{}",
+                status.text(),
+                self.incurable()
             ),
+        }
+    }
+
+    /// Why no retry would have helped, if all hosts failed in such a way.
+    fn incurable(&self) -> String {
+        let mut reasons: Vec<&str> = Vec::new();
+        for host in &self.hosts {
+            match host.cure {
+                Cure::Retry => return String::new(),
+                Cure::Nobody(reason) if reasons.contains(&reason) => {}
+                Cure::Nobody(reason) => reasons.push(reason),
+            }
+        }
+        match reasons.is_empty() {
+            true => String::new(),
+            false => format!("; no retry can cure this: {}", reasons.join(", ")),
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::argv::Words;
 use super::table::Draft;
 use super::task::is_name;
-use super::user::{need_paths, split_paths};
-use super::{CommandError, shown};
+use super::user::whole;
+use super::{CommandError, Question, Version, paths, shown};
 use crate::config::Repeat;
 
 /// What stands behind the type.
@@ -41,6 +41,10 @@ const ADD: Types = &[
     (b"limit", 8, Shape::NameValue),
     (b"inlimit", 9, Shape::NameMaybeValue),
     (b"label", 10, Shape::NameValue),
+    (b"aviso", 11, Shape::NameValue),
+    (b"mirror", 12, Shape::NameValue),
+    (b"event", 13, Shape::NameMaybeValue),
+    (b"meter", 14, Shape::NameValue),
 ];
 
 const DELETE: Types = &[
@@ -63,6 +67,8 @@ const DELETE: Types = &[
     (b"late", 17, Shape::Nothing),
     (b"queue", 18, Shape::NameOrAll),
     (b"generic", 19, Shape::NameOrAll),
+    (b"aviso", 20, Shape::One),
+    (b"mirror", 21, Shape::One),
 ];
 
 const CHANGE: Types = &[
@@ -83,6 +89,17 @@ const CHANGE: Types = &[
     (b"late", 15, Shape::One),
     (b"time", 16, Shape::NameValue),
     (b"today", 17, Shape::NameValue),
+    (b"aviso", 18, Shape::NameValue),
+    (b"mirror", 19, Shape::NameValue),
+];
+
+/// What ecFlow 5.9.2 does not know: it would answer that all is well, and do nothing.
+const NEWER: &[(&[u8], &[&[u8]])] = &[
+    (b"add", &[b"aviso", b"mirror", b"event", b"meter"]),
+    (b"delete", &[b"aviso", b"mirror"]),
+    (b"change", &[b"aviso", b"mirror"]),
+    (b"set_flag", &[b"remote_error"]),
+    (b"clear_flag", &[b"remote_error"]),
 ];
 
 const FLAGS: &[&[u8]] = &[
@@ -111,6 +128,7 @@ const FLAGS: &[&[u8]] = &[
     b"killcmd_failed",
     b"statuscmd_failed",
     b"status",
+    b"remote_error",
 ];
 
 const SORTS: &[&[u8]] = &[b"event", b"meter", b"label", b"limit", b"variable", b"all"];
@@ -151,8 +169,8 @@ impl Default for Alteration {
 type Altered = Result<Alteration, CommandError>;
 
 pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
-    let (mut options, mut paths) = split_paths(&words.values);
-    need_paths("alter", &paths)?;
+    let (mut options, mut paths) = paths::split(&words.values);
+    paths::need("alter", &paths)?;
     take_value_back(&mut options, &mut paths);
     let [action, kind, rest @ ..] = options.as_slice() else {
         return wrong("takes ACTION TYPE [NAME] [VALUE] PATH...".into());
@@ -171,6 +189,16 @@ pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
             ));
         }
     };
+    if NEWER
+        .iter()
+        .any(|(newer, kinds)| newer == action && kinds.contains(kind))
+    {
+        let what = [b"--alter ", *action, b" ", *kind].concat();
+        draft.questions.push(Question::Version {
+            what: String::from_utf8_lossy(&what).into_owned(),
+            since: Version([5, 17, 0]),
+        });
+    }
     // A second "add" adds again, and a second "delete" finds nothing and is an error.
     draft.repeat = match *action {
         b"add" | b"delete" => Repeat::No,
@@ -196,7 +224,9 @@ fn wrong<T>(why: String) -> Result<T, CommandError> {
 fn take_value_back<'a>(options: &mut Vec<&'a [u8]>, paths: &mut Vec<&'a [u8]>) {
     let lacks_value = matches!(
         options.as_slice(),
-        [b"add" | b"change", b"variable" | b"label", _] | [b"delete", b"limit_path", _]
+        [b"add" | b"change", b"variable" | b"label", _]
+            | [b"add", b"event" | b"meter", _]
+            | [b"delete", b"limit_path", _]
     );
     if lacks_value && paths.len() >= 2 {
         options.push(paths.remove(0));
@@ -239,17 +269,34 @@ fn typed(
 }
 
 fn add(kind: &[u8], rest: &[&[u8]]) -> Altered {
+    let tokens;
+    let rest = match (kind, rest) {
+        // `-s N`, tokens taken by a submission only, is one value.
+        (b"inlimit", [name, b"-s", number]) => {
+            tokens = [b"-s ", *number].concat();
+            &[*name, &tokens]
+        }
+        _ => rest,
+    };
     let (add, name, value) = typed(ADD, "add", kind, rest)?;
-    if matches!(kind, b"variable" | b"label" | b"limit") && !is_name(&name) {
+    if matches!(
+        kind,
+        b"variable" | b"label" | b"limit" | b"event" | b"meter"
+    ) && !is_name(&name)
+    {
         return wrong(format!("{} is not a name", shown(&name)));
     }
-    let is_number = |text: &[u8]| {
-        let text = std::str::from_utf8(text).ok();
-        text.is_some_and(|text| text.parse::<i32>().is_ok())
+    let wanted = match (kind, value.as_slice()) {
+        (b"limit", value) if whole(value).is_none() => "a whole number",
+        (b"inlimit", value) if !value.is_empty() && !is_tokens(value) => {
+            "a whole number, -n, or -s and a whole number"
+        }
+        (b"event", value) if !matches!(value, b"" | b"set" | b"clear") => "set or clear",
+        (b"meter", value) if !is_range(value) => "MIN,MAX,VALUE",
+        _ => "",
     };
-    let wants_number = kind == b"limit" || (kind == b"inlimit" && !value.is_empty());
-    if wants_number && !is_number(&value) {
-        return wrong(format!("{} is not a whole number", shown(&value)));
+    if !wanted.is_empty() {
+        return wrong(format!("{} is not {wanted}", shown(&value)));
     }
     Ok(Alteration {
         name,
@@ -257,6 +304,16 @@ fn add(kind: &[u8], rest: &[&[u8]]) -> Altered {
         add,
         ..Alteration::default()
     })
+}
+
+fn is_tokens(value: &[u8]) -> bool {
+    let number = value.strip_prefix(b"-s ").unwrap_or(value);
+    value == b"-n" || whole(number.trim_ascii()).is_some()
+}
+
+fn is_range(value: &[u8]) -> bool {
+    let parts: Vec<_> = value.split(|&b| b == b',').map(whole).collect();
+    parts.len() == 3 && parts.iter().all(Option::is_some)
 }
 
 fn delete(kind: &[u8], rest: &[&[u8]]) -> Altered {

@@ -1,8 +1,8 @@
 //! The grammar of the command line: options, their words, and what goes beside a command.
 
 use super::table::{Arity, COMMANDS, Draft, NOT_OFFERED, Row};
-use super::{CommandError, Invocation, Surroundings, shown};
-use crate::config::TaskIdentity;
+use super::{CommandError, Invocation, Surroundings, Understood, help, shown};
+use crate::config::{Protocol, Secret, TaskIdentity};
 use crate::hosts::{Host, parse_port};
 use crate::policy::Kind;
 
@@ -14,44 +14,89 @@ enum Beside {
     Rid,
     Add,
     Remove,
+    User,
+    Password,
+    Protocol(Protocol),
     Debug,
+    Help,
+    Version,
 }
 
-const BESIDE: &[(&str, Beside, Arity)] = &[
-    ("host", Beside::Host, Arity::One),
-    ("port", Beside::Port, Arity::One),
-    ("rid", Beside::Rid, Arity::One),
-    ("add", Beside::Add, Arity::Many),
-    ("remove", Beside::Remove, Arity::Many),
-    ("debug", Beside::Debug, Arity::None),
+/// An option that goes beside a command, or instead of one.
+pub(super) struct BesideRow {
+    pub(super) name: &'static str,
+    beside: Beside,
+    arity: Arity,
+    pub(super) words: &'static str,
+    pub(super) meaning: &'static str,
+}
+
+const fn beside(
+    name: &'static str,
+    beside: Beside,
+    arity: Arity,
+    words: &'static str,
+    meaning: &'static str,
+) -> BesideRow {
+    BesideRow {
+        name,
+        beside,
+        arity,
+        words,
+        meaning,
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const BESIDE: &[BesideRow] = &[
+    beside("host", Beside::Host, Arity::One, "HOST", "the primary's host, before ECF_HOST"),
+    beside("port", Beside::Port, Arity::One, "PORT", "the primary's port, before ECF_PORT"),
+    beside("rid", Beside::Rid, Arity::One, "RID", "the job's process id or batch id, before ECF_RID"),
+    beside("add", Beside::Add, Arity::Many, "NAME=VALUE...", "with --init: variables to add to the task"),
+    beside("remove", Beside::Remove, Arity::Many, "NAME...", "with --complete: variables to remove from the task"),
+    beside("user", Beside::User, Arity::One, "USER", "the custom user, before ECF_USER"),
+    beside("password", Beside::Password, Arity::One, "PASSWORD", "the user's password, before the password files"),
+    beside("ssl", Beside::Protocol(Protocol::Ssl), Arity::None, "", "speak TLS, before ECF_SSL and ECF_HOST_PROTOCOL"),
+    beside("http", Beside::Protocol(Protocol::Http), Arity::None, "", "speak HTTP"),
+    beside("https", Beside::Protocol(Protocol::Https), Arity::None, "", "speak HTTPS"),
+    beside("debug", Beside::Debug, Arity::None, "", "log to stderr"),
+    beside("help", Beside::Help, Arity::Optional, "[COMMAND|summary|all|child|user|option]", "print this"),
+    beside("version", Beside::Version, Arity::None, "", "print the version of this client"),
 ];
+
+/// Options of one letter, as ecFlow 5.17.0 has them.
+const SHORT: &[(&[u8], &str)] = &[(b"-h", "help"), (b"-v", "version"), (b"-d", "debug")];
 
 #[derive(Clone, Copy)]
 enum OptionName {
     Command(&'static Row),
-    Beside(&'static str, Beside, Arity),
-    NotOffered(&'static str),
+    Beside(&'static BesideRow),
+    NotOffered(&'static str, &'static str),
 }
 
 impl OptionName {
     fn name(self) -> &'static str {
         match self {
             Self::Command(row) => row.name,
-            Self::Beside(name, ..) | Self::NotOffered(name) => name,
+            Self::Beside(row) => row.name,
+            Self::NotOffered(name, _) => name,
         }
     }
 
     fn arity(self) -> Arity {
         match self {
             Self::Command(row) => row.arity,
-            Self::Beside(_, _, arity) => arity,
-            Self::NotOffered(_) => Arity::Many,
+            Self::Beside(row) => row.arity,
+            Self::NotOffered(..) => Arity::Many,
         }
     }
 
     /// Whether a following word that begins with two dashes, and is no option, is a value.
     fn takes_dashes(self) -> bool {
-        matches!(self.name(), "label" | "abort" | "alter" | "meter" | "wait")
+        matches!(
+            self.name(),
+            "label" | "abort" | "alter" | "meter" | "wait" | "msg" | "password"
+        )
     }
 }
 
@@ -68,54 +113,177 @@ pub(super) struct Words<'a> {
     pub(super) around: &'a Surroundings<'a>,
 }
 
+impl<'a> Words<'a> {
+    fn new(around: &'a Surroundings<'a>) -> Self {
+        Self {
+            values: Vec::new(),
+            add: Vec::new(),
+            remove: Vec::new(),
+            rid: None,
+            around,
+        }
+    }
+}
+
+/// What stands on a command line.
+struct Line<'a> {
+    row: Option<&'static Row>,
+    words: Words<'a>,
+    host: Option<Host>,
+    port: Option<u16>,
+    user: Option<&'a [u8]>,
+    password: Option<&'a [u8]>,
+    protocol: Option<Protocol>,
+    debug: bool,
+    answer: Option<Vec<u8>>,
+}
+
 /// Reads a command line (without the program's name).
 ///
 /// # Errors
 /// [`CommandError`] tells what is wrong with it.
-pub fn parse(argv: &[Vec<u8>], around: &Surroundings<'_>) -> Result<Invocation, CommandError> {
-    let mut words = Words {
-        values: Vec::new(),
-        add: Vec::new(),
-        remove: Vec::new(),
-        rid: None,
-        around,
+pub fn parse(argv: &[Vec<u8>], around: &Surroundings<'_>) -> Result<Understood, CommandError> {
+    let line = read(argv, around)?;
+    if let Some(answer) = line.answer {
+        return Ok(Understood::Answer(answer));
+    }
+    let words = &line.words;
+    let row = line.row.ok_or(CommandError::NoCommand)?;
+    check_company(row, words)?;
+    if row.kind == Kind::Task {
+        check_identity(around.task)?;
+    }
+    let draft = row.read(words)?;
+    let remote_id = match (row.name, words.rid) {
+        ("init", _) => words.values.first().copied().unwrap_or_default(),
+        (_, Some(rid)) => rid,
+        (_, None) => &around.task.remote_id,
     };
-    let mut row: Option<&'static Row> = None;
-    let (mut host, mut port, mut debug) = (None, None, false);
+    Ok(Understood::Send(Box::new(Invocation {
+        command: command(row, draft),
+        host: line.host,
+        port: line.port,
+        remote_id: remote_id.to_vec(),
+        user: line.user.map(<[u8]>::to_vec),
+        password: line.password.map(Secret::from),
+        protocol: line.protocol,
+        debug: line.debug,
+    })))
+}
+
+fn command(row: &'static Row, draft: Draft) -> super::Command {
+    super::Command {
+        name: row.name,
+        kind: row.kind,
+        request: crate::wire::Request {
+            class: row.class,
+            fields: draft.fields,
+        },
+        legal: draft.legal,
+        parts: draft.parts,
+        questions: draft.questions,
+        shows: draft.shows,
+        repeat: draft.repeat,
+        reply_limit: row.limit_s * 1_000,
+    }
+}
+
+/// Reads one command of a group, which takes no option beside it.
+pub(super) fn read_one(
+    argv: &[Vec<u8>],
+    around: &Surroundings<'_>,
+) -> Result<(&'static Row, Draft), CommandError> {
+    let mut rest = argv;
+    let mut found = None;
+    while let Some((word, tail)) = rest.split_first() {
+        let (option, values, behind) = take(word, tail)?;
+        let row = match (option, found) {
+            (OptionName::NotOffered(name, why), _) => {
+                return Err(CommandError::NotOffered(name, why));
+            }
+            (OptionName::Beside(row), _) => {
+                return Err(CommandError::words(row.name, "cannot stand in a group"));
+            }
+            (OptionName::Command(row), Some((other, _))) => {
+                let other: &Row = other;
+                return Err(CommandError::TwoCommands(other.name, row.name));
+            }
+            (OptionName::Command(row), None) => row,
+        };
+        found = Some((row, values));
+        rest = behind;
+    }
+    let (row, values) = found.ok_or(CommandError::NoCommand)?;
+    let words = Words {
+        values,
+        ..Words::new(around)
+    };
+    Ok((row, row.read(&words)?))
+}
+
+fn read<'a>(argv: &'a [Vec<u8>], around: &'a Surroundings<'a>) -> Result<Line<'a>, CommandError> {
+    let mut line = Line {
+        row: None,
+        words: Words::new(around),
+        host: None,
+        port: None,
+        user: None,
+        password: None,
+        protocol: None,
+        debug: false,
+        answer: None,
+    };
     let mut rest = argv;
     while let Some((word, tail)) = rest.split_first() {
-        let (option, mut values) = read_option(word)?;
-        let taken = take_words(option, values.len(), tail);
-        values.extend(tail[..taken].iter().map(Vec::as_slice));
-        rest = &tail[taken..];
-        check_count(option, &values)?;
-        let first = values.first().copied().unwrap_or_default();
+        let (option, values, behind) = take(word, tail)?;
+        rest = behind;
         match option {
-            OptionName::NotOffered(name) => return Err(CommandError::NotOffered(name)),
+            OptionName::NotOffered(name, why) => return Err(CommandError::NotOffered(name, why)),
             OptionName::Command(found) => {
-                if let Some(other) = row {
+                if let Some(other) = line.row {
                     return Err(CommandError::TwoCommands(other.name, found.name));
                 }
-                row = Some(found);
-                words.values = values;
+                line.row = Some(found);
+                line.words.values = values;
             }
-            OptionName::Beside(name, beside, _) => match beside {
-                Beside::Host => {
-                    let read = Host::parse(first);
-                    host = Some(read.map_err(|why| CommandError::words(name, why.to_string()))?);
-                }
-                Beside::Port => {
-                    let read = parse_port(first);
-                    port = Some(read.map_err(|why| CommandError::words(name, why.to_string()))?);
-                }
-                Beside::Rid => words.rid = Some(first),
-                Beside::Add => words.add = values,
-                Beside::Remove => words.remove = values,
-                Beside::Debug => debug = true,
-            },
+            OptionName::Beside(row) => line.beside(row, values)?,
         }
     }
-    let row = row.ok_or(CommandError::NoCommand)?;
+    Ok(line)
+}
+
+impl<'a> Line<'a> {
+    fn beside(&mut self, row: &BesideRow, values: Vec<&'a [u8]>) -> Result<(), CommandError> {
+        let first = values.first().copied().unwrap_or_default();
+        let wrong = |why: String| CommandError::words(row.name, why);
+        match row.beside {
+            Beside::Host => {
+                self.host = Some(Host::parse(first).map_err(|why| wrong(why.to_string()))?);
+            }
+            Beside::Port => {
+                self.port = Some(parse_port(first).map_err(|why| wrong(why.to_string()))?);
+            }
+            Beside::Rid => self.words.rid = Some(first),
+            Beside::Add => self.words.add = values,
+            Beside::Remove => self.words.remove = values,
+            Beside::User => self.user = Some(first),
+            Beside::Password => self.password = Some(first),
+            Beside::Protocol(protocol) => match self.protocol.replace(protocol) {
+                Some(other) if other != protocol => {
+                    return Err(wrong("--ssl, --http and --https exclude each other".into()));
+                }
+                _ => {}
+            },
+            Beside::Debug => self.debug = true,
+            Beside::Help => self.answer = Some(help::about(first)),
+            Beside::Version => self.answer = Some(help::version()),
+        }
+        Ok(())
+    }
+}
+
+/// What goes with one command only.
+fn check_company(row: &Row, words: &Words<'_>) -> Result<(), CommandError> {
     for (option, given, owner) in [
         ("add", !words.add.is_empty(), "init"),
         ("remove", !words.remove.is_empty(), "complete"),
@@ -127,39 +295,26 @@ pub fn parse(argv: &[Vec<u8>], around: &Surroundings<'_>) -> Result<Invocation, 
             ));
         }
     }
-    if row.kind == Kind::Task {
-        check_identity(around.task)?;
-    }
-    let mut draft = Draft {
-        fields: Vec::new(),
-        legal: row.legal,
-        repeat: row.repeat,
-    };
-    (row.build)(&words, &mut draft)?;
-    let remote_id = match (row.name, words.rid) {
-        ("init", _) => words.values.first().copied().unwrap_or_default(),
-        (_, Some(rid)) => rid,
-        (_, None) => &around.task.remote_id,
-    };
-    Ok(Invocation {
-        command: super::Command {
-            name: row.name,
-            kind: row.kind,
-            class: row.class,
-            fields: draft.fields,
-            legal: draft.legal,
-            repeat: draft.repeat,
-            reply_limit: row.limit_s * 1_000,
-        },
-        host,
-        port,
-        remote_id: remote_id.to_vec(),
-        debug,
-    })
+    Ok(())
+}
+
+type Taken<'a> = (OptionName, Vec<&'a [u8]>, &'a [Vec<u8>]);
+
+/// One option with its words, and what stands behind them.
+fn take<'a>(word: &'a [u8], tail: &'a [Vec<u8>]) -> Result<Taken<'a>, CommandError> {
+    let (option, mut values) = read_option(word)?;
+    let taken = take_words(option, values.len(), tail);
+    values.extend(tail[..taken].iter().map(Vec::as_slice));
+    check_count(option, &values)?;
+    Ok((option, values, &tail[taken..]))
 }
 
 fn read_option(word: &[u8]) -> Result<(OptionName, Vec<&[u8]>), CommandError> {
-    let Some(body) = word.strip_prefix(b"--") else {
+    let short = SHORT.iter().find(|(letter, _)| *letter == word);
+    let body = short
+        .map(|(_, name)| name.as_bytes())
+        .or(word.strip_prefix(b"--"));
+    let Some(body) = body else {
         return Err(CommandError::StrayWord(shown(word)));
     };
     let (name, value) = match body.iter().position(|&b| b == b'=') {
@@ -174,7 +329,7 @@ fn read_option(word: &[u8]) -> Result<(OptionName, Vec<&[u8]>), CommandError> {
         }
     })?;
     match (option, value) {
-        (OptionName::NotOffered(_), _) => Ok((option, Vec::new())),
+        (OptionName::NotOffered(..), _) => Ok((option, Vec::new())),
         (_, Some(_)) if option.arity() == Arity::None => {
             Err(CommandError::words(option.name(), "takes no value"))
         }
@@ -186,10 +341,11 @@ fn read_option(word: &[u8]) -> Result<(OptionName, Vec<&[u8]>), CommandError> {
 /// The option of this name, or the only one that begins so; else all that begin so.
 fn find(name: &[u8]) -> Result<OptionName, Vec<OptionName>> {
     let commands = COMMANDS.iter().map(OptionName::Command);
-    let beside = BESIDE
+    let beside = BESIDE.iter().map(OptionName::Beside);
+    let not_offered = NOT_OFFERED
         .iter()
-        .map(|(name, beside, arity)| OptionName::Beside(name, *beside, *arity));
-    let not_offered = NOT_OFFERED.iter().map(|name| OptionName::NotOffered(name));
+        .filter(|(use_of, _)| !use_of.contains(' '))
+        .map(|(name, why)| OptionName::NotOffered(name, why));
     let mut candidates: Vec<_> = commands
         .chain(beside)
         .chain(not_offered)
@@ -221,9 +377,26 @@ fn take_words(option: OptionName, attached: usize, tail: &[Vec<u8>]) -> usize {
     }
 }
 
+/// The words behind `--password`, whatever else is wrong with the command line.
+pub fn passwords_in(argv: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
+    argv.iter().enumerate().flat_map(|(at, word)| {
+        let name = word.strip_prefix(b"--").unwrap_or_default();
+        let (name, attached) = match name.iter().position(|&b| b == b'=') {
+            Some(equals) => (&name[..equals], Some(&name[equals + 1..])),
+            None => (name, None),
+        };
+        let is_password = name.starts_with(b"pa") && b"password".starts_with(name);
+        let behind = argv[at + 1..].iter().map(Vec::as_slice);
+        // A password with blanks that nobody quoted is several words.
+        let behind = behind.take_while(|word| !word.starts_with(b"--"));
+        let words = attached.into_iter().chain(behind);
+        words.filter(move |_| is_password)
+    })
+}
+
 fn check_count(option: OptionName, values: &[&[u8]]) -> Result<(), CommandError> {
     let needs_value = matches!(option.arity(), Arity::One | Arity::Many)
-        && !matches!(option, OptionName::NotOffered(_));
+        && !matches!(option, OptionName::NotOffered(..));
     if needs_value && values.first().is_none_or(|value| value.is_empty()) {
         return Err(CommandError::words(option.name(), "needs a value"));
     }

@@ -5,21 +5,29 @@
 
 mod alter;
 mod argv;
+mod definition;
+mod group;
+mod handle;
+mod help;
+mod paths;
+mod query;
+mod script;
 mod table;
 mod task;
 mod user;
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
 use thiserror::Error;
 
-use crate::config::{Millis, Repeat, TaskIdentity};
+use crate::config::{Millis, Protocol, Repeat, Secret, TaskIdentity};
 use crate::hosts::Host;
 use crate::policy::Kind;
-use crate::wire::{Field, ReplyClass};
+use crate::wire::{Reply, ReplyClass, Request};
 
-pub use argv::parse;
+pub use argv::{parse, passwords_in};
 pub use table::{COMMANDS, NOT_OFFERED, Row};
 
 /// One command, checked and ready to be encoded.
@@ -29,19 +37,146 @@ pub struct Command {
     pub name: &'static str,
     /// Its kind.
     pub kind: Kind,
-    /// Its class on the wire.
-    pub class: &'static str,
-    /// The members of the class behind its base.
-    pub fields: Vec<Field>,
+    /// What travels.
+    pub request: Request,
     /// The replies that may answer it; an error may answer anything.
     pub legal: &'static [ReplyClass],
+    /// The replies that may answer the commands of a group.
+    pub parts: Vec<ReplyClass>,
+    /// What the server is to be asked before.
+    pub questions: Vec<Question>,
+    /// What a group prints of the definitions that it got.
+    pub shows: Shows,
     /// What a second copy of it would do.
     pub repeat: Repeat,
     /// How long its reply may take, in milliseconds.
     pub reply_limit: Millis,
 }
 
+/// What a server is asked before a command that could harm it, or do nothing, is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Whether it is new enough: an older one would answer that all is well and do nothing.
+    Version {
+        /// What needs it.
+        what: String,
+        /// The oldest version that is known to have it.
+        since: Version,
+    },
+    /// Whether it knows a client handle: it would crash if it does not.
+    Handle(i64),
+}
+
+impl Question {
+    /// The question as it travels.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        match self {
+            Self::Version { .. } => Request {
+                class: "ServerVersionCmd",
+                fields: Vec::new(),
+            },
+            Self::Handle(_) => handle::all_handles(),
+        }
+    }
+
+    /// Whether the command may be sent to the server that gave this answer.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn check(&self, answer: &Reply) -> Result<(), String> {
+        match (self, answer) {
+            (_, Reply::Error(words)) => Err(format!(
+                "the server was asked before, and refused: {}",
+                String::from_utf8_lossy(words)
+            )),
+            (Self::Version { what, since }, Reply::Text(text)) => match Version::parse(text) {
+                Some(version) if version >= *since => Ok(()),
+                Some(version) => Err(format!(
+                    "{what} needs ecFlow {since}, and the server is {version}: it would answer that all is well and do nothing"
+                )),
+                None => Err(format!(
+                    "{what} needs ecFlow {since}, and the server tells no version"
+                )),
+            },
+            (Self::Handle(handle), Reply::Handles(handles)) => {
+                match handles.suites.iter().any(|(known, _)| known == handle) {
+                    true => Ok(()),
+                    false => Err(format!(
+                        "the server has no client handle {handle}, and asking it for one would end it"
+                    )),
+                }
+            }
+            _ => Err("the server was asked before, and gave another answer".into()),
+        }
+    }
+}
+
+impl Command {
+    /// The class of a reply, or of a part of it, that cannot answer this command.
+    #[must_use]
+    pub fn strange_class(&self, reply: &Reply) -> Option<ReplyClass> {
+        let may_come =
+            |class, legal: &[ReplyClass]| class == ReplyClass::Error || legal.contains(&class);
+        let class = reply.class();
+        if !may_come(class, self.legal) {
+            return Some(class);
+        }
+        match reply {
+            Reply::Group(replies) => {
+                let mut classes = replies.iter().map(Reply::class);
+                classes.find(|class| !may_come(*class, &self.parts))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A version of ecFlow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub [u32; 3]);
+
+impl Version {
+    /// Reads `5.17.0`, as servers tell it.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let mut parts = text.trim().split('.').map(str::parse);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch)), None) => {
+                Some(Self([major, minor, patch]))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self([major, minor, patch]) = self;
+        write!(f, "{major}.{minor}.{patch}")
+    }
+}
+
+/// Whether a group prints the definitions that it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// It does not.
+    Nothing,
+    /// It has a `show`.
+    Definition,
+}
+
 /// A command line that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Understood {
+    /// A command to send.
+    Send(Box<Invocation>),
+    /// A question that is answered here, with the answer.
+    Answer(Vec<u8>),
+}
+
+/// A command with what stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
     /// The command.
@@ -52,6 +187,12 @@ pub struct Invocation {
     pub port: Option<u16>,
     /// The process id or batch id of a task command: `--init=`, `--rid`, else ECF_RID.
     pub remote_id: Vec<u8>,
+    /// `--user`.
+    pub user: Option<Vec<u8>>,
+    /// `--password`.
+    pub password: Option<Secret>,
+    /// `--ssl`, `--http` or `--https`.
+    pub protocol: Option<Protocol>,
     /// `--debug`.
     pub debug: bool,
 }
@@ -60,7 +201,7 @@ pub struct Invocation {
 pub struct Surroundings<'a> {
     /// The task's identity.
     pub task: &'a TaskIdentity,
-    /// Reads a definition file.
+    /// Reads a file that the command line names.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
 }
 
@@ -79,9 +220,9 @@ pub enum CommandError {
     /// The beginning of more than one option.
     #[error("{0} could be {1}: write it out")]
     AmbiguousOption(String, String),
-    /// An option that this release does not have.
-    #[error("--{0} is not offered by this release of ecf_failover: use ecflow_client for it")]
-    NotOffered(&'static str),
+    /// An option that ecf_failover does not have, with the reason.
+    #[error("--{0} is not offered by ecf_failover ({1}): use ecflow_client for it")]
+    NotOffered(&'static str, &'static str),
     /// A word that belongs to no option.
     #[error("{0} belongs to no option: values follow their option")]
     StrayWord(String),

@@ -1,6 +1,10 @@
 //! The table of commands: adding one is adding a row.
 
-use super::{CommandError, alter, argv::Words, task, user};
+use super::argv::Words;
+use super::{
+    CommandError, Question, Shows, alter, definition, group, handle, paths, query, script, task,
+    user,
+};
 use crate::config::{Millis, Repeat};
 use crate::policy::Kind;
 use crate::wire::{Field, ReplyClass, Value};
@@ -28,23 +32,44 @@ pub struct Row {
     pub class: &'static str,
     /// How many words it takes.
     pub arity: Arity,
+    /// Its words, for people.
+    pub words: &'static str,
+    /// What it does, in one line.
+    pub meaning: &'static str,
     /// The replies that may answer it.
     pub legal: &'static [ReplyClass],
     /// What a second copy would do.
     pub repeat: Repeat,
     /// How long its reply may take, in seconds (protocol of ecFlow).
     pub limit_s: Millis,
-    /// Words to members.
-    pub(super) build: Build,
+    build: Build,
 }
 
-pub(super) type Build = fn(&Words<'_>, &mut Draft) -> Result<(), CommandError>;
+/// How a command's words become its members.
+#[derive(Clone, Copy)]
+enum Build {
+    /// No words: the class has one number.
+    Api(i64),
+    /// A number and perhaps the path of a node.
+    Node(i64),
+    /// A number and paths.
+    Paths(i64),
+    /// What is done to the zombies at some paths.
+    Zombie(i64),
+    /// Words of its own.
+    Words(fn(&Words<'_>, &mut Draft) -> Result<(), CommandError>),
+}
 
 /// A command while its words are read: starts as its row says, and the words may change it.
 pub(super) struct Draft {
     pub(super) fields: Vec<Field>,
     pub(super) legal: &'static [ReplyClass],
     pub(super) repeat: Repeat,
+    /// What the server is asked before.
+    pub(super) questions: Vec<Question>,
+    /// What the commands of a group may be answered.
+    pub(super) parts: Vec<ReplyClass>,
+    pub(super) shows: Shows,
 }
 
 impl Draft {
@@ -80,20 +105,30 @@ pub(super) const STEP: &[ReplyClass] = &[
     ReplyClass::Halted,
     ReplyClass::Zombie,
 ];
-const DONE: &[ReplyClass] = &[ReplyClass::Ok];
-const TEXT: &[ReplyClass] = &[ReplyClass::Text];
+pub(super) const DONE: &[ReplyClass] = &[ReplyClass::Ok];
+const CLEARED: &[ReplyClass] = &[ReplyClass::Ok, ReplyClass::Cleared];
+pub(super) const TEXT: &[ReplyClass] = &[ReplyClass::Text];
+const TEXTS: &[ReplyClass] = &[ReplyClass::Texts];
 const SUITES: &[ReplyClass] = &[ReplyClass::Suites];
+const STATS: &[ReplyClass] = &[ReplyClass::Stats];
+const LOG_PATH: &[ReplyClass] = &[ReplyClass::LogPath];
+const ZOMBIES: &[ReplyClass] = &[ReplyClass::Zombies];
+const HANDLE: &[ReplyClass] = &[ReplyClass::Handle];
+const HANDLES: &[ReplyClass] = &[ReplyClass::Handles];
+const NODES: &[ReplyClass] = &[ReplyClass::Node, ReplyClass::Definition];
+const NEWS: &[ReplyClass] = &[ReplyClass::News];
+const SYNC: &[ReplyClass] = &[ReplyClass::Sync];
+/// A group whose commands are all done is answered like one command.
+const GROUP: &[ReplyClass] = &[ReplyClass::Group, ReplyClass::Ok, ReplyClass::Cleared];
 
-const fn task(name: &'static str, class: &'static str, arity: Arity, build: Build) -> Row {
+type Reader = fn(&Words<'_>, &mut Draft) -> Result<(), CommandError>;
+
+const fn task(name: &'static str, class: &'static str, arity: Arity, read: Reader) -> Row {
     Row {
-        name,
         kind: Kind::Task,
-        class,
-        arity,
         legal: TASK,
-        repeat: Repeat::Yes,
         limit_s: 190,
-        build,
+        ..user(name, class, arity, Build::Words(read))
     }
 }
 
@@ -103,6 +138,8 @@ const fn user(name: &'static str, class: &'static str, arity: Arity, build: Buil
         kind: Kind::User,
         class,
         arity,
+        words: "",
+        meaning: "",
         legal: DONE,
         repeat: Repeat::Yes,
         limit_s: 60,
@@ -110,117 +147,275 @@ const fn user(name: &'static str, class: &'static str, arity: Arity, build: Buil
     }
 }
 
-const fn ordered(row: Row) -> Row {
-    Row {
-        repeat: Repeat::Ordered,
-        ..row
+/// A command that is a number for the server as a whole.
+const fn server(name: &'static str, api: i64) -> Row {
+    user(name, "CtsCmd", Arity::None, Build::Api(api))
+}
+
+/// A command for one node, or for all.
+const fn node(name: &'static str, api: i64) -> Row {
+    user(name, "CtsNodeCmd", Arity::Optional, Build::Node(api))
+}
+
+/// A command for some nodes.
+const fn nodes(name: &'static str, api: i64) -> Row {
+    user(name, "PathsCmd", Arity::Many, Build::Paths(api))
+}
+
+const fn zombie(name: &'static str, action: i64) -> Row {
+    user(name, "ZombieCmd", Arity::Many, Build::Zombie(action)).ordered()
+}
+
+const fn some(name: &'static str, class: &'static str, read: Reader) -> Row {
+    user(name, class, Arity::Many, Build::Words(read))
+}
+
+const fn maybe(name: &'static str, class: &'static str, read: Reader) -> Row {
+    user(name, class, Arity::Optional, Build::Words(read))
+}
+
+impl Row {
+    const fn ordered(self) -> Self {
+        Self {
+            repeat: Repeat::Ordered,
+            ..self
+        }
+    }
+
+    const fn once(self) -> Self {
+        Self {
+            repeat: Repeat::No,
+            ..self
+        }
+    }
+
+    const fn answered(self, legal: &'static [ReplyClass]) -> Self {
+        Self { legal, ..self }
+    }
+
+    const fn within(self, limit_s: Millis) -> Self {
+        Self { limit_s, ..self }
+    }
+
+    const fn says(self, words: &'static str, meaning: &'static str) -> Self {
+        Self {
+            words,
+            meaning,
+            ..self
+        }
+    }
+
+    pub(super) fn read(&self, words: &Words<'_>) -> Result<Draft, CommandError> {
+        let mut draft = Draft {
+            fields: Vec::new(),
+            legal: self.legal,
+            repeat: self.repeat,
+            questions: Vec::new(),
+            parts: Vec::new(),
+            shows: Shows::Nothing,
+        };
+        match self.build {
+            Build::Api(api) => draft.number("api_", api),
+            Build::Node(api) => user::node(api, words, &mut draft),
+            Build::Paths(api) => paths::simple(self.name, api, words, &mut draft)?,
+            Build::Zombie(action) => paths::zombie(self.name, action, words, &mut draft)?,
+            Build::Words(read) => read(words, &mut draft)?,
+        }
+        Ok(draft)
     }
 }
 
-const fn once(row: Row) -> Row {
-    Row {
-        repeat: Repeat::No,
-        ..row
-    }
-}
-
-const fn answered(row: Row, legal: &'static [ReplyClass]) -> Row {
-    Row { legal, ..row }
-}
-
-const fn within(row: Row, limit_s: Millis) -> Row {
-    Row { limit_s, ..row }
-}
-
-/// Every command that this release offers.
+/// Every command of ecflow_client that is offered.
 #[rustfmt::skip]
 pub const COMMANDS: &[Row] = &[
-    task("init", "InitCmd", Arity::One, task::init),
-    task("complete", "CompleteCmd", Arity::None, task::complete),
-    task("abort", "AbortCmd", Arity::Optional, task::abort),
-    ordered(task("event", "EventCmd", Arity::Many, task::event)),
-    ordered(task("meter", "MeterCmd", Arity::Many, task::meter)),
-    ordered(task("label", "LabelCmd", Arity::Many, task::label)),
-    answered(task("wait", "CtsWaitCmd", Arity::One, task::wait), WAIT),
-    ordered(task("queue", "QueueCmd", Arity::Many, task::queue)),
-    within(Row { kind: Kind::Ping, ..user("ping", "CtsCmd", Arity::None, user::ping) }, 10),
-    answered(user("server_version", "ServerVersionCmd", Arity::None, user::no_members), TEXT),
-    answered(user("suites", "CtsCmd", Arity::None, user::suites), SUITES),
-    user("restart", "CtsCmd", Arity::None, user::restart),
-    user("shutdown", "CtsCmd", Arity::Optional, user::shutdown),
-    user("halt", "CtsCmd", Arity::Optional, user::halt),
-    user("suspend", "PathsCmd", Arity::Many, user::suspend),
-    user("resume", "PathsCmd", Arity::Many, user::resume),
-    within(user("begin", "BeginCmd", Arity::Optional, user::begin), 80),
-    once(within(user("load", "LoadDefsCmd", Arity::Many, user::load), 600)),
-    answered(user("query", "QueryCmd", Arity::Many, user::query), TEXT),
-    ordered(user("force", "ForceCmd", Arity::Many, user::force)),
-    once(user("requeue", "RequeueNodeCmd", Arity::Many, user::requeue)),
-    once(user("alter", "AlterCmd", Arity::Many, alter::alter)),
+    task("init", "InitCmd", Arity::One, task::init)
+        .says("RID [--add NAME=VALUE...]", "tell that the job has started, with its process id or batch id"),
+    task("complete", "CompleteCmd", Arity::None, task::complete)
+        .says("[--remove NAME...]", "tell that the job has ended well"),
+    task("abort", "AbortCmd", Arity::Optional, task::abort)
+        .says("[REASON]", "tell that the job has failed"),
+    task("event", "EventCmd", Arity::Many, task::event).ordered()
+        .says("NAME [set|clear]", "set or clear an event of the task"),
+    task("meter", "MeterCmd", Arity::Many, task::meter).ordered()
+        .says("NAME NUMBER", "tell how far the job has come"),
+    task("label", "LabelCmd", Arity::Many, task::label).ordered()
+        .says("NAME TEXT...", "set the text of a label"),
+    task("wait", "CtsWaitCmd", Arity::One, task::wait).answered(WAIT)
+        .says("EXPRESSION", "wait until an expression is true"),
+    task("queue", "QueueCmd", Arity::Many, task::queue).ordered()
+        .says("NAME ACTION [STEP] [PATH]", "take a step of a queue (active) or tell how it ended (complete, aborted); no_of_aborted, reset"),
+
+    Row { kind: Kind::Ping, ..server("ping", 8).within(10) }
+        .says("", "tell whether the server is there"),
+    user("server_version", "ServerVersionCmd", Arity::None, Build::Words(user::no_members)).answered(TEXT)
+        .says("", "print the server's version"),
+    server("restart", 2)
+        .says("", "let the server schedule jobs and take task commands"),
+    maybe("shutdown", "CtsCmd", user::shutdown)
+        .says("yes", "stop scheduling; task commands are still taken"),
+    maybe("halt", "CtsCmd", user::halt)
+        .says("yes", "stop scheduling and task commands"),
+    maybe("terminate", "CtsCmd", user::terminate)
+        .says("yes", "end the server"),
+    server("suites", 11).answered(SUITES)
+        .says("", "print the names of all suites"),
+    server("stats", 10).answered(TEXT)
+        .says("", "print the server's statistics"),
+    server("stats_server", 17).answered(STATS)
+        .says("", "the same, put into a table by the client"),
+    server("stats_reset", 15).ordered()
+        .says("", "set the statistics to 0"),
+    maybe("server_load", "CtsCmd", user::server_load).answered(LOG_PATH)
+        .says("", "print the path of the log to plot the load from; the plot is ecflow_client's"),
+    maybe("check_pt", "CheckPtCmd", user::check_pt)
+        .says("[never|on_time[:S]|always[:S]|S|alarm:S]", "write a check point now, or say when it is written"),
+    server("restore_from_checkpt", 1).once()
+        .says("", "load the check point into a halted server without suites"),
+    server("reloadwsfile", 6)
+        .says("", "let the server read its white list again"),
+    server("reloadpasswdfile", 16)
+        .says("", "let the server read its password file again"),
+    server("reloadcustompasswdfile", 18)
+        .says("", "let the server read its custom users' password file again"),
+    server("force-dep-eval", 7)
+        .says("", "let the server evaluate all dependencies now"),
+    server("debug_server_on", 12)
+        .says("", "let the server print what it does"),
+    server("debug_server_off", 13)
+        .says("", "let it stop that"),
+    some("log", "LogCmd", user::log).ordered()
+        .says("get [N]|path|clear|flush|new [PATH]", "read or change the server's log"),
+    user("msg", "LogMessageCmd", Arity::One, Build::Words(user::msg)).ordered()
+        .says("TEXT", "write a line into the server's log"),
+
+    some("load", "LoadDefsCmd", definition::load).once().within(600)
+        .says("FILE [force]", "load a definition; force replaces suites of the same name"),
+    some("replace", "ReplaceNodeCmd", definition::replace).once().within(300)
+        .says("PATH FILE [parent|false [force]]", "replace a node by the one in a definition"),
+    maybe("begin", "BeginCmd", user::begin).within(80)
+        .says("[SUITE | \"SUITE --force\"]", "start a suite, or all"),
+    some("delete", "DeleteCmd", paths::delete).once().answered(CLEARED)
+        .says("[force] yes PATH...|_all_", "delete nodes, or all suites"),
+    nodes("suspend", 1)
+        .says("PATH...", "schedule no more jobs below these nodes"),
+    nodes("resume", 2)
+        .says("PATH...", "schedule them again"),
+    nodes("kill", 3).ordered()
+        .says("PATH...", "kill the jobs of these nodes by ECF_KILL_CMD"),
+    nodes("status", 4).ordered()
+        .says("PATH...", "ask for the jobs' status by ECF_STATUS_CMD"),
+    some("check", "PathsCmd", paths::check).answered(TEXT)
+        .says("PATH...|_all_", "check expressions and limits"),
+    some("edit_history", "PathsCmd", paths::edit_history).answered(TEXTS)
+        .says("PATH...|clear", "print who changed these nodes"),
+    some("archive", "PathsCmd", paths::archive).ordered()
+        .says("[force] PATH...", "move nodes from memory to disk (force is ignored, as by ecflow_client)"),
+    nodes("restore", 8).ordered()
+        .says("PATH...", "move archived nodes back"),
+    some("force", "ForceCmd", paths::force).ordered()
+        .says("STATE [recursive] [full] PATH... | set|clear PATH:EVENT...", "set the state of nodes, or events"),
+    some("free-dep", "FreeDepCmd", paths::free_dep).ordered()
+        .says("[trigger] [all] [date] [time] PATH...", "let nodes run without their dependencies"),
+    some("requeue", "RequeueNodeCmd", paths::requeue).once()
+        .says("[abort|force] PATH...", "queue nodes again"),
+    some("run", "RunNodeCmd", paths::run).once()
+        .says("[force] PATH...", "run jobs now, without their dependencies"),
+    some("order", "OrderNodeCmd", paths::order).ordered()
+        .says("PATH top|bottom|alpha|order|up|down|runtime", "change the order of nodes"),
+    some("plug", "PlugCmd", paths::plug).once().within(120)
+        .says("PATH PATH|HOST:PORT[PATH]", "move a node, also to another server"),
+    some("alter", "AlterCmd", alter::alter).once()
+        .says("add|change|delete|set_flag|clear_flag|sort TYPE [NAME] [VALUE] PATH...", "change the attributes of nodes"),
+    some("query", "QueryCmd", query::query).answered(TEXT)
+        .says("TYPE PATH[:NAME] [next|prev|EXPRESSION]", "print a state, event, meter, label, variable, limit, repeat or trigger"),
+    some("file", "CFileCmd", script::file).answered(TEXT)
+        .says("PATH [script|job|jobout|manual|kill|stat [LINES]]", "print a file of a task"),
+    some("edit_script", "EditScriptCmd", script::edit_script)
+        .says("PATH edit|pre_process|submit FILE|pre_process_file FILE|submit_file FILE [create_alias] [no_run]", "print a task's script, or run an edited one"),
+
+    node("get", 3).answered(NODES).within(600)
+        .says("[PATH]", "print a definition, as the server wrote it"),
+    node("get_state", 5).answered(NODES)
+        .says("[PATH]", "the same"),
+    node("migrate", 6).answered(NODES).within(120)
+        .says("[PATH]", "the same"),
+    node("job_gen", 1)
+        .says("[PATH]", "submit the jobs that can run"),
+    node("checkJobGenOnly", 2)
+        .says("[PATH]", "generate jobs without running them (all suites must be begun again)"),
+    maybe("show", "ShowCmd", user::show)
+        .says("[defs|state|migrate]", "in a group: print the definition that the group got"),
+
+    server("zombie_get", 9).answered(ZOMBIES)
+        .says("", "print all zombies"),
+    zombie("zombie_fob", 0)
+        .says("PATH...", "let a zombie's commands succeed without effect"),
+    zombie("zombie_fail", 1)
+        .says("PATH...", "let them fail"),
+    zombie("zombie_adopt", 2)
+        .says("PATH...", "take the zombie for the task's job"),
+    zombie("zombie_remove", 3)
+        .says("PATH...", "forget the zombie"),
+    zombie("zombie_block", 4)
+        .says("PATH...", "let its commands wait"),
+    zombie("zombie_kill", 5)
+        .says("PATH...", "kill it"),
+
+    some("ch_register", "ClientHandleCmd", handle::register).once().answered(HANDLE)
+        .says("[HANDLE] true|false [SUITE...]", "make a client handle for some suites, or change one"),
+    user("ch_drop", "ClientHandleCmd", Arity::One, Build::Words(handle::drop)).once().answered(HANDLE)
+        .says("HANDLE", "drop a client handle"),
+    maybe("ch_drop_user", "ClientHandleCmd", handle::drop_user).once().answered(HANDLE)
+        .says("[USER]", "drop all client handles of a user"),
+    some("ch_add", "ClientHandleCmd", handle::add).ordered()
+        .says("HANDLE SUITE...", "add suites to a client handle"),
+    some("ch_rem", "ClientHandleCmd", handle::remove).ordered()
+        .says("HANDLE SUITE...", "remove suites from a client handle"),
+    some("ch_auto_add", "ClientHandleCmd", handle::auto_add).ordered()
+        .says("HANDLE true|false", "whether new suites are added to a client handle"),
+    user("ch_suites", "ClientHandleCmd", Arity::None, Build::Words(handle::suites)).answered(HANDLES)
+        .says("", "print all client handles"),
+    some("news", "CSyncCmd", handle::news).answered(NEWS).within(20)
+        .says("HANDLE STATE_NUMBER MODIFY_NUMBER", "ask whether anything is new"),
+    some("sync", "CSyncCmd", handle::sync).answered(SYNC).within(600)
+        .says("HANDLE STATE_NUMBER MODIFY_NUMBER", "ask for what is new"),
+    some("sync_clock", "CSyncCmd", handle::sync_clock).answered(SYNC).within(600)
+        .says("HANDLE STATE_NUMBER MODIFY_NUMBER", "the same, with the suites' clocks"),
+    user("sync_full", "CSyncCmd", Arity::One, Build::Words(handle::sync_full)).answered(SYNC).within(600)
+        .says("HANDLE", "ask for everything"),
+    user("group", "GroupCTSCmd", Arity::One, Build::Words(group::group)).answered(GROUP)
+        .says("\"COMMAND; COMMAND...\"", "send several user commands at once"),
 ];
 
-/// The options of ecflow_client that this release refuses, with the reason.
-pub const NOT_OFFERED: &[&str] = &[
-    "archive",
-    "ch_add",
-    "ch_auto_add",
-    "ch_drop",
-    "ch_drop_user",
-    "ch_register",
-    "ch_rem",
-    "ch_suites",
-    "check",
-    "checkJobGenOnly",
-    "check_pt",
-    "debug_server_off",
-    "debug_server_on",
-    "delete",
-    "edit_history",
-    "edit_script",
-    "file",
-    "force-dep-eval",
-    "free-dep",
-    "get",
-    "get_state",
-    "group",
-    "help",
-    "http",
-    "https",
-    "job_gen",
-    "kill",
-    "log",
-    "migrate",
-    "msg",
-    "news",
-    "order",
-    "password",
-    "plug",
-    "reloadcustompasswdfile",
-    "reloadpasswdfile",
-    "reloadwsfile",
-    "replace",
-    "restore",
-    "restore_from_checkpt",
-    "run",
-    "server_load",
-    "show",
-    "ssl",
-    "stats",
-    "stats_reset",
-    "stats_server",
-    "status",
-    "sync",
-    "sync_clock",
-    "sync_full",
-    "terminate",
-    "user",
-    "version",
-    "why",
-    "zombie_adopt",
-    "zombie_block",
-    "zombie_fail",
-    "zombie_fob",
-    "zombie_get",
-    "zombie_kill",
-    "zombie_remove",
+/// What of ecflow_client is not offered, with the reason; the words behind an option's name
+/// tell which of its uses.
+pub const NOT_OFFERED: &[(&str, &str)] = &[
+    (
+        "why",
+        "the client itself evaluates a definition, which needs ecFlow's own reader",
+    ),
+    (
+        "load FILE check_only",
+        "needs ecFlow's own reader of definitions",
+    ),
+    (
+        "load FILE print",
+        "needs ecFlow's own reader of definitions",
+    ),
+    (
+        "load FILE stats",
+        "needs ecFlow's own reader of definitions",
+    ),
+    (
+        "server_load LOGFILE",
+        "draws with gnuplot from a file, without any server",
+    ),
+    (
+        "group with task commands",
+        "a halted ecFlow 5.17.0 drops them and answers that all is well",
+    ),
+    (
+        "group with two commands that are answered alike",
+        "ecFlow's servers give the last answer to both",
+    ),
 ];

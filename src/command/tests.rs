@@ -17,13 +17,14 @@ fn parsed_for(task: &TaskIdentity, argv: &[&str]) -> Result<Invocation, CommandE
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let argv: Vec<_> = argv.iter().map(|word| word.as_bytes().to_vec()).collect();
-    parse(
-        &argv,
-        &Surroundings {
-            task,
-            read_file: &read_file,
-        },
-    )
+    let around = Surroundings {
+        task,
+        read_file: &read_file,
+    };
+    match parse(&argv, &around)? {
+        Understood::Send(invocation) => Ok(*invocation),
+        Understood::Answer(_) => Err(CommandError::NoCommand),
+    }
 }
 
 fn parsed(argv: &[&str]) -> Result<Invocation, CommandError> {
@@ -43,7 +44,9 @@ fn options_may_be_written_with_an_equals_sign_a_blank_or_shortened() {
         &["--host=h", "--meter", "m", "20", "--port", "1"],
     ] {
         let command = parsed(argv).map(|invocation| invocation.command);
-        let fields = command.map(|command| command.fields).unwrap_or_default();
+        let fields = command
+            .map(|command| command.request.fields)
+            .unwrap_or_default();
         assert_eq!(
             fields,
             [
@@ -70,12 +73,23 @@ fn what_is_wrong_is_told_with_the_option_and_the_remedy() {
         (&["--nosuch"], "--nosuch\" is not an option"),
         (&["--re"], "could be"),
         (&["--p"], "could be"),
+        (&["--xx"], "is not an option"),
         (&["--ping", "--suites"], "two commands"),
         (&["--ping=1"], "takes no value"),
         (&["--ping", "--port"], "--port: needs a value"),
         (&["--ping", "--port=99999"], "1 to 65535"),
         (&["--ping", "--host=a b"], "--host"),
-        (&["--terminate=yes"], "not offered"),
+        (&["--why"], "not offered"),
+        (&["--delete", "yes"], "no path is given"),
+        (&["--delete", "_all_"], "confirm it"),
+        (&["--delete=/s", "yes"], "confirm it"),
+        (&["--group=event e"], "send it alone"),
+        (&["--group=sync_full 7"], "send it alone"),
+        (&["--group=query state /s; file /s/t"], "answered alike"),
+        (&["--group=group=ping"], "cannot hold a group"),
+        (&["--group=--ping --port 1"], "cannot stand in a group"),
+        (&["--group=;;"], "no command is given"),
+        (&["--ssl", "--http", "--ping"], "exclude each other"),
         (&["--halt"], "--halt=yes"),
         (&["--init"], "needs a value"),
         (&["--init=1", "--remove", "A"], "--complete only"),
@@ -99,7 +113,9 @@ fn a_text_that_begins_with_dashes_is_a_text_unless_it_is_an_option() {
         (&["--abort="], ""),
         (&["--abort=--x"], "--x"),
     ] {
-        let fields = parsed(argv).map(|i| i.command.fields).unwrap_or_default();
+        let fields = parsed(argv)
+            .map(|i| i.command.request.fields)
+            .unwrap_or_default();
         let last = fields.last().map(|(_, value)| value.clone());
         assert_eq!(last, Some(Value::Text(text.into())), "{argv:?}");
     }
@@ -144,6 +160,11 @@ fn what_a_second_copy_would_do_is_known_of_each_command() {
             Repeat::Ordered,
         ),
         (&["--load=x.def"], Repeat::No),
+        (&["--group=ping; suspend /s"], Repeat::Yes),
+        (&["--group=ping; msg x"], Repeat::Ordered),
+        (&["--group=run /s; ping"], Repeat::No),
+        (&["--order=/s", "top"], Repeat::Ordered),
+        (&["--order=/s", "up"], Repeat::No),
         (&["--begin=s"], Repeat::Yes),
         (&["--begin=s --force"], Repeat::No),
     ] {
@@ -155,8 +176,8 @@ fn what_a_second_copy_would_do_is_known_of_each_command() {
 #[test]
 fn every_option_of_ecflow_client_is_in_one_list_and_in_one_only() {
     let mut names: Vec<_> = COMMANDS.iter().map(|row| row.name).collect();
-    names.extend(NOT_OFFERED);
-    names.extend(["host", "port", "rid", "add", "remove", "debug"]);
+    names.extend(NOT_OFFERED.iter().map(|(name, _)| *name));
+    names.extend(argv::BESIDE.iter().map(|row| row.name));
     let count = names.len();
     names.sort_unstable();
     names.dedup();
@@ -170,8 +191,81 @@ proptest::proptest! {
         argv.insert(0, name.into_bytes());
         let read_file = |_: &Path| Ok(Vec::new());
         let around = Surroundings { task: &task(), read_file: &read_file };
-        if let Ok(invocation) = parse(&argv, &around) {
+        if let Ok(Understood::Send(invocation)) = parse(&argv, &around) {
             proptest::prop_assert_eq!(invocation.command.name, COMMANDS[row].name);
         }
     }
+}
+
+#[test]
+fn what_could_harm_a_server_is_asked_for_first() {
+    let questions = |argv: &[&str]| {
+        parsed(argv)
+            .map(|i| i.command.questions)
+            .unwrap_or_default()
+    };
+    assert_eq!(questions(&["--sync_full=7"]), [Question::Handle(7)]);
+    assert_eq!(questions(&["--sync_full=0"]), []);
+    for argv in [
+        &["--alter", "add", "event", "e", "/s"][..],
+        &["--alter", "add", "meter", "m", "0,10,5", "/s"],
+        &["--alter", "set_flag", "remote_error", "/s"],
+        &["--group=ping; alter delete aviso a /s"],
+    ] {
+        let asked = questions(argv);
+        assert!(matches!(asked[..], [Question::Version { .. }]), "{argv:?}");
+        let check = |text: &str| asked[0].check(&Reply::Text(text.into()));
+        assert_eq!(check("5.17.0\n"), Ok(()));
+        assert_eq!(check("6.0.1"), Ok(()));
+        let why = check("5.9.2").err().unwrap_or_default();
+        assert!(why.contains("needs ecFlow 5.17.0"), "{why}");
+        assert!(check("new").is_err());
+        assert!(asked[0].check(&Reply::Ok).is_err());
+    }
+    let known = crate::wire::Handles {
+        users: vec![],
+        suites: vec![(7, vec![])],
+    };
+    assert_eq!(
+        Question::Handle(7).check(&Reply::Handles(known.clone())),
+        Ok(())
+    );
+    assert!(Question::Handle(8).check(&Reply::Handles(known)).is_err());
+}
+
+#[test]
+fn help_and_version_are_answered_here() {
+    let around = Surroundings {
+        task: &TaskIdentity::default(),
+        read_file: &|_| Ok(Vec::new()),
+    };
+    let answer = |argv: &[&str]| {
+        let argv: Vec<_> = argv.iter().map(|word| word.as_bytes().to_vec()).collect();
+        match parse(&argv, &around) {
+            Ok(Understood::Answer(text)) => String::from_utf8_lossy(&text).into_owned(),
+            other => format!("{other:?}"),
+        }
+    };
+    let all = answer(&["--help"]);
+    for row in COMMANDS {
+        assert!(all.contains(&format!("--{}", row.name)), "{}", row.name);
+        assert!(!row.meaning.is_empty(), "{}", row.name);
+    }
+    assert!(all.contains("--why") && all.contains("--ssl"));
+    assert!(answer(&["--help=meter"]).starts_with("--meter NAME NUMBER\n"));
+    assert!(!answer(&["--help", "child"]).contains("--ping"));
+    assert!(answer(&["--version"]).contains("5.17.0"));
+    assert_eq!(answer(&["-v"]), answer(&["--version"]));
+}
+
+#[test]
+fn the_words_of_a_password_are_found_wherever_they_stand() {
+    let found = |argv: &[&str]| {
+        let argv: Vec<_> = argv.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let words: Vec<_> = passwords_in(&argv).map(<[u8]>::to_vec).collect();
+        String::from_utf8_lossy(&words.join(&b'|')).into_owned()
+    };
+    assert_eq!(found(&["--ping", "--password=a b", "--user", "x"]), "a b");
+    assert_eq!(found(&["--pass", "a", "b", "--user", "x"]), "a|b");
+    assert_eq!(found(&["--port", "1", "--path=x", "--p=y"]), "");
 }

@@ -15,6 +15,10 @@ pub use settings::{
 };
 pub use table::{KEYS, Key, KeyIndex};
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 /// A value that cannot be used: `ECF_PORT="abc": not a port; give ...`.
@@ -78,6 +82,8 @@ impl Configuration {
     #[must_use]
     pub fn read(lookup: impl Fn(&str) -> Option<Vec<u8>>) -> Self {
         let mut read = Self::new();
+        let home = lookup("HOME").filter(|home| !home.is_empty());
+        read.settings.home = home.map(|home| PathBuf::from(OsString::from_vec(home)));
         for (index, key) in KEYS.iter().enumerate() {
             let Some(value) = lookup(key.name) else {
                 continue;

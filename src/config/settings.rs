@@ -163,6 +163,10 @@ pub struct Settings {
     pub protocol: Protocol,
     /// ECF_AUTHTOKENS.
     pub token_file: Option<PathBuf>,
+    /// ECF_FAILOVER_CA_FILE.
+    pub authorities_file: Option<PathBuf>,
+    /// HOME, where the usual files lie. No key: it is the environment's alone.
+    pub home: Option<PathBuf>,
     /// ECF_FAILOVER_PROFILE.
     pub profile: Profile,
     /// ECF_FAILOVER_ATTEMPTS.
@@ -216,6 +220,8 @@ impl Settings {
             ssl_directory: None,
             protocol: Protocol::Plain,
             token_file: None,
+            authorities_file: None,
+            home: None,
             profile: Profile::Ecflow,
             attempts: 0,
             retry_period: 0,

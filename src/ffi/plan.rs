@@ -9,7 +9,7 @@ use super::strings::{EMPTY, c_string, pairs};
 use super::{ecf_client, ecf_status, ecf_step};
 use crate::client::{AttemptResult, Plan, Status, Step, outcome_from_number};
 use crate::policy::{Kind, Outcome};
-use crate::transport::Stage;
+use crate::transport::{Cure, Stage};
 
 /// The policy as a pull-style state machine, for event loops. One thread at a time.
 pub struct ecf_plan {
@@ -143,6 +143,7 @@ pub unsafe extern "C" fn ecf_plan_outcome(
             stage: Stage::Callback,
             errno: 0,
             what: Vec::new(),
+            cure: Cure::Retry,
         };
         plan.plan.outcome(result, plan.now_ms);
         match known {

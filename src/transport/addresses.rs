@@ -11,7 +11,7 @@ use crate::sys::cancel::CancelWatch;
 use crate::sys::clock;
 use crate::sys::resolver::{NoAddress, look_up};
 
-use super::{Failure, Sent, Stage};
+use super::{Cure, Failure, Sent, Stage};
 
 /// What localhost means everywhere (RFC 6761, 6.3), so that no resolver is asked. ecFlow's
 /// servers listen on IPv4.
@@ -83,6 +83,7 @@ impl AddressBook {
             sent: Sent::No,
             errno: 0,
             what,
+            cure: Cure::Retry,
         })
     }
 }

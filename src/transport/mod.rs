@@ -5,13 +5,20 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod channel;
+mod exchange;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use crate::sys::cancel::{Cancel, CancelWatch};
 pub use addresses::AddressBook;
-pub use tcp::exchange;
+pub use exchange::exchange;
+#[cfg(feature = "tls")]
+pub use tls::{NameCheck, Trust};
 
 use std::fmt;
+use std::io;
 
 use crate::config::Millis;
 use crate::hosts::Endpoint;
@@ -19,10 +26,14 @@ use crate::hosts::Endpoint;
 /// How far an attempt came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
+    /// Finding what this host needs: a certificate, a password.
+    Prepare,
     /// Looking the name up.
     Resolve,
     /// Opening a connection.
     Connect,
+    /// Agreeing on keys, and on who the server is.
+    Tls,
     /// Writing the request.
     Write,
     /// Reading the reply.
@@ -38,8 +49,10 @@ impl Stage {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Prepare => "prepare",
             Self::Resolve => "resolve",
             Self::Connect => "connect",
+            Self::Tls => "tls",
             Self::Write => "write",
             Self::Read => "read",
             Self::Reply => "reply",
@@ -57,7 +70,8 @@ impl fmt::Display for Stage {
 /// The limits of one attempt, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For looking the name up, and again for connecting, all addresses together.
+    /// For looking the name up, again for connecting, all addresses together, and again for
+    /// the TLS handshake.
     pub connect: Millis,
     /// For writing the request.
     pub write: Millis,
@@ -77,6 +91,18 @@ pub struct Attempt<'a> {
     pub addresses: &'a AddressBook,
     /// Ends the attempt when it is set.
     pub cancel: CancelWatch<'a>,
+    /// How the connection is protected.
+    pub security: &'a Security,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// Not at all.
+    Plain,
+    /// By TLS, with a server that this trusts.
+    #[cfg(feature = "tls")]
+    Tls(Trust),
 }
 
 /// Whether the request left.
@@ -99,6 +125,17 @@ pub struct Failure {
     pub errno: i32,
     /// What happened, for a person.
     pub what: String,
+    /// Whether another try could go better.
+    pub cure: Cure,
+}
+
+/// What could make a failed attempt succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cure {
+    /// Time.
+    Retry,
+    /// A person only: the reason is for the report's first line.
+    Nobody(&'static str),
 }
 
 /// Collects the reply.
@@ -108,6 +145,14 @@ pub trait Receiver {
     /// # Errors
     /// What is wrong with them, when no valid reply can come any more.
     fn receive(&mut self, bytes: &[u8]) -> Result<bool, String>;
+    /// Learns that the peer has closed the connection; tells whether the reply is complete.
+    fn end(&mut self) -> bool;
+    /// Whether not a byte has come.
+    fn is_untouched(&self) -> bool;
     /// How much has come, for the message when no more comes.
     fn progress(&self) -> String;
+}
+
+fn errno(why: &io::Error) -> i32 {
+    why.raw_os_error().unwrap_or(0)
 }

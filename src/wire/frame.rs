@@ -152,7 +152,7 @@ impl FrameReader {
 
 /// Decoding copies the body's strings twice. Where memory is short the reply is refused here,
 /// for an allocation that fails later would end the process.
-fn check_room_for_decoding(body: usize) -> Result<(), BadFrame> {
+pub(super) fn check_room_for_decoding(body: usize) -> Result<(), BadFrame> {
     let mut room = Vec::<u8>::new();
     room.try_reserve_exact(body.saturating_mul(3))
         .map_err(|_| BadFrame::NoMemory(body))

@@ -1,15 +1,19 @@
-//! ecFlow's wire format: frames of 8 hexadecimal digits and JSON, requests out, replies in.
+//! ecFlow's wire format: JSON in frames of 8 hexadecimal digits, or in HTTP.
 //!
 //! Pure: bytes in, bytes out. Strings are bytes, not UTF-8, because ecFlow's are. A reply
 //! counts only when the whole frame came and decodes to a class that is legal for the very
 //! command that was sent; everything else is [`Undecodable`].
 #![forbid(unsafe_code)]
 
+mod decode;
 mod frame;
+mod http;
 mod json;
 mod reply;
 mod request;
 
+pub use decode::{Undecodable, decode};
 pub use frame::{BadFrame, FrameReader, frame};
-pub use reply::{Reply, ReplyClass, Undecodable, decode};
-pub use request::{Base, Field, Value, encode};
+pub use http::{HttpReader, HttpReply, post};
+pub use reply::{Handles, Reply, ReplyClass, Stats, ZombieDecision, ZombieRecord};
+pub use request::{Base, Field, Request, UserIdentity, UserOrigin, Value, encode};

@@ -215,15 +215,24 @@ fn a_setting_of_one_delegated_command_is_for_that_command_only() {
 #[test]
 fn nothing_is_sent_in_the_clear_that_was_meant_to_be_protected() {
     let primary = ok();
-    for (key, value) in [
-        ("ECF_SSL", "1"),
-        ("ECF_HOST_PROTOCOL", "https"),
-        ("ECF_FAILOVER_PROFILE", "fast"),
+    let empty = crate::harness::scratch("no-certificates");
+    let empty = empty.to_str().unwrap();
+    for settings in [
+        [("ECF_SSL", "1"), ("ECF_SSL_DIR", empty)],
+        [("ECF_SSL", "h.3141"), ("ECF_SSL_DIR", empty)],
+        [("ECF_HOST_PROTOCOL", "ssl"), ("ECF_SSL_DIR", empty)],
+        [("ECF_SSL", "1"), ("ECF_HOST_PROTOCOL", "http")],
+        [
+            ("ECF_FAILOVER_CA_FILE", "/nonexistent"),
+            ("ECF_HOST_PROTOCOL", "https"),
+        ],
+        [("ECF_FAILOVER_PROFILE", "fast"), ("ECF_SSL_DIR", empty)],
     ] {
-        let client = Handle::quick(primary.port, &[(key, value)]);
+        let client = Handle::quick(primary.port, &settings);
         let told = client.task(&["--event=e"]);
+        let key = settings[0].0;
         assert_eq!(told.status, ecf_status::ECF_ERR_CONFIG as i32, "{key}");
-        assert!(told.error.contains(key), "{}", told.error);
+        assert!(told.error.starts_with(key), "{}", told.error);
     }
     let client = Handle::quick(primary.port, &[("ECF_USER", "fred")]);
     let told = client.user(&["--suites"]);
@@ -238,8 +247,10 @@ fn nothing_is_sent_in_the_clear_that_was_meant_to_be_protected() {
 
 #[test]
 fn a_check_tells_what_native_commands_would_be_refused_for() {
+    let empty = crate::harness::scratch("no-certificates");
     for (key, value) in [("ECF_SSL", "1"), ("ECF_USER", "fred"), ("ECF_NAME", "s/t")] {
-        let client = Handle::quick(1, &[(key, value)]);
+        let directory = ("ECF_SSL_DIR", empty.to_str().unwrap());
+        let client = Handle::quick(1, &[(key, value), directory]);
         let wanted = format!("native commands only: {key}");
         assert!(client.check().contains(&wanted), "{}", client.check());
     }

@@ -4,10 +4,11 @@
 
 use std::path::Path;
 
-use ecf_failover::command::{Surroundings, parse};
+use ecf_failover::command::{Surroundings, Understood, parse};
 use ecf_failover::config::{Configuration, KEYS, Secret, TaskIdentity};
+use ecf_failover::credentials::{PasswordFile, TokenFile, crypt};
 use ecf_failover::hosts::{Hostfile, MAX_HOSTS};
-use ecf_failover::wire::{self, Base, FrameReader};
+use ecf_failover::wire::{self, Base, FrameReader, HttpReader};
 
 /// A peer's bytes, in pieces, and a body on its own.
 pub(crate) fn reply(bytes: &[u8]) {
@@ -55,10 +56,11 @@ pub(crate) fn argv(bytes: &[u8]) {
     let words: Vec<Vec<u8>> = bytes.split(|&b| b == 0).map(<[u8]>::to_vec).collect();
     match parse(&words, &around) {
         Err(why) => assert!(!why.to_string().contains("sesame") || bytes.len() >= 6),
-        Ok(invocation) => {
-            let command = &invocation.command;
-            let body = wire::encode(command.class, Base::Task(&task), b"h", &command.fields);
+        Ok(Understood::Answer(text)) => assert!(!text.is_empty()),
+        Ok(Understood::Send(invocation)) => {
+            let body = wire::encode(&invocation.command.request, Base::Task(&task), b"h");
             assert!(wire::decode(&body).is_err(), "a request is no reply");
+            assert!(invocation.command.questions.len() < bytes.len());
         }
     }
 }
@@ -86,5 +88,54 @@ pub(crate) fn keys(bytes: &[u8]) {
             value
         };
         assert_eq!(text, wanted, "{}", key.name);
+    }
+}
+
+/// A peer's bytes as an HTTP reply, in pieces.
+pub(crate) fn http(bytes: &[u8]) {
+    const LIMIT: u32 = 1 << 12;
+    let mut ends = Vec::new();
+    for size in [1, 7, bytes.len().max(1)] {
+        let mut reader = HttpReader::new(LIMIT);
+        let mut is_complete = false;
+        for piece in bytes.chunks(size) {
+            match reader.push(piece) {
+                Ok(false) => {}
+                Ok(true) => {
+                    is_complete = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let reply = reader.into_reply();
+        assert!(reply.body.len() <= LIMIT as usize || !is_complete);
+        ends.push(is_complete.then_some((reply.status, reply.body)));
+    }
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+}
+
+/// The text of a password file. What is wrong with it is told without a word of it.
+pub(crate) fn passwords(bytes: &[u8]) {
+    match PasswordFile::parse(bytes) {
+        Ok(rows) => {
+            let found = rows.password(b"root", "localhost", 3141, b"vm");
+            let found = found.map(|password| crypt(password.reveal(), b"root"));
+            assert!(found.is_none_or(|text| text.len() == 13));
+        }
+        Err(why) => assert!(why.line > 0),
+    }
+    let words: Vec<_> = bytes.splitn(2, |&b| b == 0).collect();
+    if let [password, salt] = words[..] {
+        assert!(matches!(crypt(password, salt).len(), 2 | 13 | 20));
+    }
+}
+
+/// The text of a token file.
+pub(crate) fn tokens(bytes: &[u8]) {
+    if let Ok(file) = TokenFile::parse(bytes)
+        && let Some(header) = file.authorization("http://localhost:3141")
+    {
+        assert!(!header.reveal().iter().any(u8::is_ascii_control));
     }
 }

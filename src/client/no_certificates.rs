@@ -1,0 +1,40 @@
+//! What stands in for certificates where TLS was left out: nothing is sent in the clear that
+//! was meant to be protected.
+
+use super::native::Refusal;
+use crate::config::{Protocol, Settings};
+use crate::hosts::Endpoint;
+use crate::transport::Security;
+
+/// Nobody, and nobody needs to be.
+pub(super) struct Trusted;
+
+impl Trusted {
+    pub(super) fn read(
+        protocol: Protocol,
+        _: Option<Protocol>,
+        settings: &Settings,
+        _: &[u8],
+    ) -> Result<Self, Refusal> {
+        let key = match settings.ssl.is_empty() {
+            true => "ECF_HOST_PROTOCOL, --ssl or --https",
+            false => "ECF_SSL",
+        };
+        match protocol {
+            Protocol::Plain | Protocol::Http => Ok(Self),
+            Protocol::Ssl | Protocol::Https => Err(Refusal::config(format!(
+                "{key}: TLS is asked for, and this ecf_failover was built without it"
+            ))),
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with TLS")]
+    pub(super) fn security(&self, _: &Endpoint) -> Result<Security, String> {
+        Ok(Security::Plain)
+    }
+
+    #[expect(clippy::unused_self, reason = "as with TLS")]
+    pub(super) fn handshakes(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,374 @@
+//! TLS 1.2 and 1.3 over a connection that does not block, and whom it trusts.
+//!
+//! ecFlow's servers have certificates that they signed themselves, often of version 1, which
+//! the usual verification cannot take: such a certificate is compared, byte for byte, with the
+//! one in the operator's file. Everything else must lead to a certificate of that file.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
+    RootCertStore, SignatureScheme,
+};
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Encode};
+
+use super::channel::{Direction, Told};
+use super::{Cure, Failure, Sent, Stage};
+use crate::hosts::{Endpoint, Host};
+
+/// Whether a certificate must be made out to the host that is contacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameCheck {
+    /// It must, unless the very certificate stands in the file.
+    Compare,
+    /// It need not: ecFlow never compares names.
+    Ignore,
+}
+
+/// Whom a connection trusts.
+#[derive(Clone)]
+pub struct Trust(Arc<ClientConfig>);
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trust")
+    }
+}
+
+impl Trust {
+    /// Trusts the certificates in `pem`, which came from `source` (a file's name).
+    ///
+    /// # Errors
+    /// What is wrong with `pem`, when there is no certificate in it.
+    pub fn new(pem: &[u8], source: String, names: NameCheck) -> Result<Self, String> {
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let certificates = read.map_err(|why| format!("{source}: no PEM file: {why}"))?;
+        if certificates.is_empty() {
+            return Err(format!("{source}: no certificate is in it (PEM)"));
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        let provider = Arc::new(ring::default_provider());
+        let verifier = Verifier {
+            certificates,
+            roots,
+            names,
+            source,
+            algorithms: provider.signature_verification_algorithms,
+        };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|why| why.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+/// Why a server is not trusted.
+#[derive(Debug, thiserror::Error)]
+enum Distrust {
+    #[error("the server's certificate is not the one in {0}, nor signed by one there")]
+    Other(String),
+    #[error("the server's certificate has expired")]
+    Expired,
+    #[error("the server's certificate is not yet valid (by this machine's clock)")]
+    NotYetValid,
+    #[error("the server's certificate is made out to another host")]
+    Name,
+    #[error("the server's certificate cannot be read")]
+    Unreadable,
+}
+
+impl From<Distrust> for rustls::Error {
+    fn from(why: Distrust) -> Self {
+        Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
+    }
+}
+
+#[derive(Debug)]
+struct Verifier {
+    certificates: Vec<CertificateDer<'static>>,
+    roots: RootCertStore,
+    names: NameCheck,
+    source: String,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Verifier {
+    fn distrust(&self, why: rustls::Error) -> Distrust {
+        match why {
+            rustls::Error::InvalidCertificate(why) => match why {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    Distrust::Expired
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    Distrust::NotYetValid
+                }
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => Distrust::Name,
+                _ => Distrust::Other(self.source.clone()),
+            },
+            _ => Distrust::Other(self.source.clone()),
+        }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.certificates.iter().any(|known| known == end_entity) {
+            check_dates(end_entity, now)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        let distrust = |why| self.distrust(why);
+        let certificate = ParsedCertificate::try_from(end_entity).map_err(distrust)?;
+        rustls::client::verify_server_cert_signed_by_trust_anchor(
+            &certificate,
+            &self.roots,
+            intermediates,
+            now,
+            self.algorithms.all,
+        )
+        .map_err(distrust)?;
+        if self.names == NameCheck::Compare {
+            rustls::client::verify_server_name(&certificate, server_name).map_err(distrust)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = read(cert)?.tbs_certificate.subject_public_key_info;
+        let kind = key.algorithm.to_der().map_err(|_| Distrust::Unreadable)?;
+        let bits = key.subject_public_key.raw_bytes();
+        let candidates = self.algorithms.mapping.iter();
+        let mut candidates = candidates
+            .filter(|(scheme, _)| *scheme == dss.scheme)
+            .flat_map(|(_, algorithms)| *algorithms)
+            .filter(|algorithm| is_sequence_of(&kind, algorithm.public_key_alg_id().as_ref()));
+        let is_valid = candidates.any(|algorithm| {
+            algorithm
+                .verify_signature(bits, message, dss.signature())
+                .is_ok()
+        });
+        match is_valid {
+            true => Ok(HandshakeSignatureValid::assertion()),
+            false => Err(rustls::Error::InvalidCertificate(
+                CertificateError::BadSignature,
+            )),
+        }
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = read(cert)?.tbs_certificate.subject_public_key_info;
+        let key = key.to_der().map_err(|_| Distrust::Unreadable)?;
+        let key = SubjectPublicKeyInfoDer::from(key);
+        verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+fn read(certificate: &CertificateDer<'_>) -> Result<Certificate, rustls::Error> {
+    Certificate::from_der(certificate).map_err(|_| Distrust::Unreadable.into())
+}
+
+/// Whether `der` is a sequence with this content (shorter than 128 bytes, as these all are).
+fn is_sequence_of(der: &[u8], content: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    der.strip_prefix(&[SEQUENCE])
+        .and_then(<[u8]>::split_first)
+        .is_some_and(|(length, rest)| usize::from(*length) == content.len() && rest == content)
+}
+
+fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
+    let validity = read(certificate)?.tbs_certificate.validity;
+    let now = Duration::from_secs(now.as_secs());
+    if now < validity.not_before.to_unix_duration() {
+        return Err(Distrust::NotYetValid.into());
+    }
+    match now > validity.not_after.to_unix_duration() {
+        true => Err(Distrust::Expired.into()),
+        false => Ok(()),
+    }
+}
+
+/// A TCP connection with TLS on it.
+pub(super) struct TlsStream {
+    connection: ClientConnection,
+    stream: TcpStream,
+}
+
+/// As much plain text as goes into one record.
+const RECORD: usize = 16 * 1024;
+
+impl TlsStream {
+    pub(super) fn new(
+        stream: TcpStream,
+        trust: &Trust,
+        endpoint: &Endpoint,
+    ) -> Result<Self, Failure> {
+        match ClientConnection::new(Arc::clone(&trust.0), server_name(&endpoint.host)) {
+            Ok(connection) => Ok(Self { connection, stream }),
+            Err(why) => Err(Failure {
+                stage: Stage::Tls,
+                sent: Sent::No,
+                errno: 0,
+                what: why.to_string(),
+                cure: Cure::Retry,
+            }),
+        }
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// One step: what is there is written or read, then the caller looks at the time.
+    pub(super) fn shake_hands(&mut self) -> io::Result<Option<Direction>> {
+        match self.flush() {
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Some(Direction::Out));
+            }
+            flushed => flushed?,
+        }
+        if !self.connection.is_handshaking() {
+            return Ok(None);
+        }
+        match self.connection.read_tls(&mut Socket(&self.stream)) {
+            Ok(0) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the server closed the connection inside the TLS handshake",
+                ));
+            }
+            Ok(_) => self.process()?,
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+            Err(why) => return Err(why),
+        }
+        Ok(Some(Direction::In))
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.flush()?;
+        let piece = &bytes[..bytes.len().min(RECORD)];
+        let taken = self.connection.writer().write(piece)?;
+        match self.flush() {
+            Err(why) if why.kind() != io::ErrorKind::WouldBlock => Err(why),
+            _ => Ok(taken),
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut Socket(&self.stream))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        match self.connection.reader().read(piece) {
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+        self.connection.read_tls(&mut Socket(&self.stream))?;
+        self.process()?;
+        // What did not bring a byte for the caller lets it look at the time.
+        self.connection.reader().read(piece)
+    }
+
+    fn process(&mut self) -> io::Result<()> {
+        self.connection.process_new_packets().map_err(|why| {
+            // The alert that tells the server; nobody waits for it.
+            self.connection.write_tls(&mut Socket(&self.stream)).ok();
+            io::Error::other(why)
+        })?;
+        Ok(())
+    }
+}
+
+/// Writes by `send` only: a vectored write to a closed peer would raise SIGPIPE.
+struct Socket<'a>(&'a TcpStream);
+
+impl Read for Socket<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.read(bytes)
+    }
+}
+
+impl Write for Socket<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The name in the handshake; a host that no name can stand for goes by an address.
+fn server_name(host: &Host) -> ServerName<'static> {
+    let text = host.as_str().split('%').next().unwrap_or_default();
+    ServerName::try_from(text.to_owned())
+        .unwrap_or_else(|_| ServerName::IpAddress(IpAddr::from(Ipv4Addr::UNSPECIFIED).into()))
+}
+
+const REJECTED: &str = "certificates were rejected";
+const NO_TLS: &str = "TLS was spoken to servers that do not speak it";
+
+/// What an error means, in words, and whether a retry could help.
+pub(super) fn told(why: &io::Error) -> Told {
+    let plain = |cure, what: String| Told { what, cure };
+    let Some(inner) = why.get_ref().and_then(|inner| inner.downcast_ref()) else {
+        return plain(Cure::Retry, why.to_string());
+    };
+    match inner {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(why))) => {
+            plain(Cure::Nobody(REJECTED), why.to_string())
+        }
+        rustls::Error::InvalidCertificate(_) => plain(
+            Cure::Nobody(REJECTED),
+            format!("the server's certificate was rejected: {inner}"),
+        ),
+        rustls::Error::InvalidMessage(_) => plain(
+            Cure::Nobody(NO_TLS),
+            format!("the server speaks no TLS, or another protocol ({inner})"),
+        ),
+        rustls::Error::AlertReceived(alert) => plain(
+            Cure::Retry,
+            format!("the server broke the TLS connection off: {alert:?}"),
+        ),
+        other => plain(Cure::Retry, format!("TLS: {other}")),
+    }
+}

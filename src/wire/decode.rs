@@ -1,0 +1,437 @@
+//! Replies decoded once, into a type that says what the server answered.
+//!
+//! Liberal as ecFlow's own reader is: members in any order, unknown ones ignored. Strict where
+//! it matters: a reply is of a known class, has all members of it, and is no reference to
+//! something that is not there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use thiserror::Error;
+
+use super::reply::{Handles, Reply, Stats, ZombieDecision, ZombieRecord};
+
+/// Why a body is no reply that this client understands.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Undecodable {
+    /// Not JSON, or not ecFlow's.
+    #[error("the reply is not ecFlow's JSON: {0}")]
+    Json(String),
+    /// A class that this client does not know.
+    #[error(
+        "the reply's class {0} is unknown to ecf_failover {version} (made for ecFlow 5.9.2 to 5.17.0)",
+        version = env!("CARGO_PKG_VERSION")
+    )]
+    Class(String),
+    /// A class that lacks a member.
+    #[error("the reply's class {class} lacks its member {member}")]
+    Member {
+        /// The class.
+        class: &'static str,
+        /// The member.
+        member: &'static str,
+    },
+    /// A number of a StcCmd that is not defined.
+    #[error("the reply's StcCmd has the number {0}, which has no meaning")]
+    Number(i64),
+}
+
+/// Decodes the body of a reply.
+///
+/// # Errors
+/// [`Undecodable`] for everything that is not one whole reply of a known class.
+pub fn decode(body: &[u8]) -> Result<Reply, Undecodable> {
+    let document: Document =
+        serde_json::from_slice(body).map_err(|why| Undecodable::Json(why.to_string()))?;
+    Known::default().read(document.response.stc_cmd_)
+}
+
+/// Set in the number of a class name or of an object: "new, and what it stands for follows".
+const NEW: u32 = 0x8000_0000;
+
+/// The names and objects that a document has had so far; later ones may refer to them.
+#[derive(Default)]
+struct Known {
+    classes: BTreeMap<u32, Vec<u8>>,
+    replies: BTreeMap<u32, Reply>,
+}
+
+impl Known {
+    fn read(&mut self, pointer: Pointer) -> Result<Reply, Undecodable> {
+        let strange = || Undecodable::Json("a reply that is null or refers to nothing".into());
+        let class = match (pointer.polymorphic_id & NEW, pointer.polymorphic_name) {
+            (0, None) => self.classes.get(&pointer.polymorphic_id).cloned(),
+            (0, Some(_)) => None,
+            (_, name) => name.map(|name| name.0),
+        };
+        let class = class.ok_or_else(strange)?;
+        self.classes
+            .insert(pointer.polymorphic_id & !NEW, class.clone());
+        let id = pointer.ptr_wrapper.id;
+        match (id & NEW, pointer.ptr_wrapper.data) {
+            (0, None) => self.replies.get(&id).cloned().ok_or_else(strange),
+            (0, Some(_)) | (_, None) => Err(strange()),
+            (_, Some(data)) => {
+                let reply = self.reply(*data, &class)?;
+                // A group is no part of itself; the rest may be referred to.
+                if reply.class() != super::ReplyClass::Group {
+                    self.replies.insert(id & !NEW, reply.clone());
+                }
+                Ok(reply)
+            }
+        }
+    }
+
+    fn reply(&mut self, data: Data, class: &[u8]) -> Result<Reply, Undecodable> {
+        match class {
+            b"StcCmd" => match need(data.api_, "StcCmd", "api_")? {
+                0 => Ok(Reply::Ok),
+                1 => Ok(Reply::Halted),
+                2 => Ok(Reply::Wait),
+                3 => Ok(Reply::Cleared),
+                number => Err(Undecodable::Number(number)),
+            },
+            b"ErrorCmd" => {
+                need(data.error_msg_, "ErrorCmd", "error_msg_").map(|t| Reply::Error(t.0))
+            }
+            b"BlockClientZombieCmd" => {
+                need(data.zombie_type_, "BlockClientZombieCmd", "zombie_type_")
+                    .map(|_| Reply::Zombie)
+            }
+            b"SStringCmd" => need(data.str_, "SStringCmd", "str_").map(|text| Reply::Text(text.0)),
+            b"SStringVecCmd" => {
+                need(data.vec_, "SStringVecCmd", "vec_").map(|texts| Reply::Texts(plain(texts)))
+            }
+            b"SSuitesCmd" => {
+                need(data.suites_, "SSuitesCmd", "suites_").map(|names| Reply::Suites(plain(names)))
+            }
+            b"SNodeCmd" => need(data.the_node_str_, "SNodeCmd", "the_node_str_")
+                .map(|text| Reply::Node(text.0)),
+            b"DefsCmd" => need(data.value1, "DefsCmd", "value1").map(|t| Reply::Definition(t.0)),
+            b"SNewsCmd" => need(data.news_, "SNewsCmd", "news_").map(Reply::News),
+            b"SSyncCmd" => {
+                let is_full = need(data.full_defs_, "SSyncCmd", "full_defs_")?;
+                let of_handle = need(data.server_defs_, "SSyncCmd", "server_defs_")?.0;
+                let of_all = need(data.value1, "SSyncCmd", "value1")?.0;
+                need(
+                    data.incremental_changes_,
+                    "SSyncCmd",
+                    "incremental_changes_",
+                )?;
+                Ok(Reply::Sync(match (of_handle.is_empty(), is_full) {
+                    (false, _) => Some(of_handle),
+                    (true, true) => Some(of_all),
+                    (true, false) => None,
+                }))
+            }
+            b"SStatsCmd" => need(data.stats_, "SStatsCmd", "stats_").map(|s| Reply::Stats(s.0)),
+            b"SServerLoadCmd" => need(data.log_file_path_, "SServerLoadCmd", "log_file_path_")
+                .map(|path| Reply::LogPath(path.0)),
+            b"SClientHandleCmd" => {
+                need(data.handle_, "SClientHandleCmd", "handle_").map(Reply::Handle)
+            }
+            b"SClientHandleSuitesCmd" => {
+                let users = need(data.users_, "SClientHandleSuitesCmd", "users_")?;
+                let suites = need(
+                    data.client_handles_,
+                    "SClientHandleSuitesCmd",
+                    "client_handles_",
+                )?;
+                Ok(Reply::Handles(Handles {
+                    users: users.into_iter().map(|u| (u.first.0, u.second)).collect(),
+                    suites: suites
+                        .into_iter()
+                        .map(|h| (h.first, plain(h.second)))
+                        .collect(),
+                }))
+            }
+            b"ZombieGetCmd" => need(data.zombies_, "ZombieGetCmd", "zombies_")
+                .map(|zombies| Reply::Zombies(zombies.into_iter().map(Into::into).collect())),
+            b"GroupSTCCmd" => {
+                let children = need(data.cmdVec_, "GroupSTCCmd", "cmdVec_")?;
+                let replies = children.into_iter().map(|child| self.read(child));
+                Ok(Reply::Group(replies.collect::<Result<_, _>>()?))
+            }
+            other => Err(Undecodable::Class(other.escape_ascii().to_string())),
+        }
+    }
+}
+
+fn need<T>(member: Option<T>, class: &'static str, name: &'static str) -> Result<T, Undecodable> {
+    member.ok_or(Undecodable::Member {
+        class,
+        member: name,
+    })
+}
+
+fn plain(texts: Vec<Bytes>) -> Vec<Vec<u8>> {
+    texts.into_iter().map(|text| text.0).collect()
+}
+
+#[derive(serde::Deserialize)]
+struct Document {
+    #[serde(rename = "22ServerToClientResponse")]
+    response: Response,
+}
+
+#[derive(serde::Deserialize)]
+struct Response {
+    stc_cmd_: Pointer,
+}
+
+#[derive(serde::Deserialize)]
+struct Pointer {
+    polymorphic_id: u32,
+    polymorphic_name: Option<Bytes>,
+    ptr_wrapper: Wrapper,
+}
+
+#[derive(serde::Deserialize)]
+struct Wrapper {
+    id: u32,
+    data: Option<Box<Data>>,
+}
+
+/// The members of all classes; which of them must be there depends on the class.
+#[expect(non_snake_case, reason = "ecFlow's name of the member")]
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Data {
+    api_: Option<i64>,
+    error_msg_: Option<Bytes>,
+    zombie_type_: Option<i64>,
+    str_: Option<Bytes>,
+    vec_: Option<Vec<Bytes>>,
+    suites_: Option<Vec<Bytes>>,
+    the_node_str_: Option<Bytes>,
+    value1: Option<Bytes>,
+    news_: Option<i64>,
+    full_defs_: Option<bool>,
+    server_defs_: Option<Bytes>,
+    incremental_changes_: Option<IgnoredAny>,
+    stats_: Option<StatsMembers>,
+    log_file_path_: Option<Bytes>,
+    handle_: Option<i64>,
+    users_: Option<Vec<Pair<Bytes, i64>>>,
+    client_handles_: Option<Vec<Pair<i64, Bytes>>>,
+    zombies_: Option<Vec<ZombieMembers>>,
+    cmdVec_: Option<Vec<Pointer>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Pair<K, V> {
+    first: K,
+    second: Vec<V>,
+}
+
+#[derive(serde::Deserialize)]
+struct ZombieMembers {
+    user_action_: i64,
+    try_no_: i64,
+    duration_: i64,
+    calls_: i64,
+    zombie_type_: i64,
+    last_child_cmd_: i64,
+    path_to_task_: Bytes,
+    jobs_password_: Bytes,
+    process_or_remote_id_: Bytes,
+    user_cmd_: Bytes,
+    host_: Bytes,
+    attr_: ZombieAttribute,
+    user_action_set_: bool,
+}
+
+#[derive(serde::Deserialize)]
+struct ZombieAttribute {
+    action_: i64,
+}
+
+impl From<ZombieMembers> for ZombieRecord {
+    fn from(zombie: ZombieMembers) -> Self {
+        let (decision, action) = match zombie.user_action_set_ {
+            true => (ZombieDecision::Manual, zombie.user_action_),
+            false => (ZombieDecision::Automatic, zombie.attr_.action_),
+        };
+        Self {
+            path: zombie.path_to_task_.0,
+            kind: zombie.zombie_type_,
+            age_s: zombie.duration_,
+            password: zombie.jobs_password_.0,
+            remote_id: zombie.process_or_remote_id_.0,
+            try_number: zombie.try_no_,
+            action,
+            decision,
+            last_command: zombie.last_child_cmd_,
+            calls: zombie.calls_,
+            user_command: zombie.user_cmd_.0,
+            host: zombie.host_.0,
+        }
+    }
+}
+
+/// `value0`, `value1`, ...: numbers and texts; anything else, and what is added later, is left.
+struct StatsMembers(Box<Stats>);
+
+impl<'de> Deserialize<'de> for StatsMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StatsVisitor;
+        impl<'de> Visitor<'de> for StatsVisitor {
+            type Value = StatsMembers;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the statistics of a server")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StatsMembers, A::Error> {
+                let mut stats = Stats::default();
+                while let Some(key) = map.next_key::<Bytes>()? {
+                    match place(&key.0) {
+                        Some(place) if TEXT_PLACES.contains(&place) => {
+                            stats.texts.insert(place, map.next_value::<Bytes>()?.0);
+                        }
+                        Some(place) if place <= LAST_PLACE => {
+                            stats.numbers.insert(place, map.next_value()?);
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(StatsMembers(Box::new(stats)))
+            }
+        }
+        deserializer.deserialize_map(StatsVisitor)
+    }
+}
+
+/// The places of [`Stats`] that are texts.
+const TEXT_PLACES: &[usize] = &[1, 2, 3, 4, 5, 11, 12, 13, 14, 15];
+/// The last place that ecFlow 5.9.2 has; 5.17.0 adds one, which is no number.
+const LAST_PLACE: usize = 81;
+
+fn place(key: &[u8]) -> Option<usize> {
+    let digits = key.strip_prefix(b"value")?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// A JSON string as bytes: ecFlow does not promise UTF-8.
+struct Bytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+        impl Visitor<'_> for BytesVisitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+            // The name of a member, when it is read as one.
+            fn visit_str<E>(self, text: &str) -> Result<Bytes, E> {
+                Ok(Bytes(text.as_bytes().to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(BytesVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(class: &str, members: &str) -> Vec<u8> {
+        format!(
+            "{{\"22ServerToClientResponse\": {{\"stc_cmd_\": {{\"polymorphic_id\": 2147483649,\
+             \"polymorphic_name\": \"{class}\", \"ptr_wrapper\": {{\"id\": 2147483649, \"data\": \
+             {{\"cereal_class_version\": 0, \"value0\": {{}}{members}}}}}}}}}}}"
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn every_reply_is_decoded() {
+        for (class, members, meant) in [
+            ("StcCmd", ", \"api_\": 0", Reply::Ok),
+            ("StcCmd", ", \"api_\": 1", Reply::Halted),
+            ("StcCmd", ", \"api_\": 2, \"new_in_6_\": [{}]", Reply::Wait),
+            (
+                "BlockClientZombieCmd",
+                ", \"zombie_type_\": 5",
+                Reply::Zombie,
+            ),
+            (
+                "ErrorCmd",
+                ", \"error_msg_\": \"no\\n\\u00e9\"",
+                Reply::Error("no\n\u{e9}".into()),
+            ),
+            ("SStringCmd", ", \"str_\": \"\"", Reply::Text(vec![])),
+            (
+                "SSuitesCmd",
+                ", \"suites_\": [\"s1\", \"s2\"]",
+                Reply::Suites(vec![b"s1".to_vec(), b"s2".to_vec()]),
+            ),
+        ] {
+            assert_eq!(
+                decode(&reply(class, members)),
+                Ok(meant),
+                "{class}{members}"
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_come_back_as_they_are() {
+        let mut body = reply("SStringCmd", ", \"str_\": \"caf?\"");
+        let at = body.iter().position(|&b| b == b'?').unwrap_or(0);
+        body[at] = 0xe9;
+        assert_eq!(decode(&body), Ok(Reply::Text(b"caf\xe9".to_vec())));
+    }
+
+    #[test]
+    fn what_is_not_a_whole_reply_is_never_taken_for_one() {
+        let ok = String::from_utf8(reply("StcCmd", ", \"api_\": 0")).unwrap_or_default();
+        for body in [
+            String::new(),
+            "OK".into(),
+            "null".into(),
+            "{}".into(),
+            "[".repeat(100_000),
+            ok.replace("22Server", "21Server"),
+            ok.replace("StcCmd", "StcCmdX"),
+            ok.replace("StcCmd", "MeterCmd"),
+            ok.replace("api_", "api"),
+            ok.replace("\"api_\": 0", "\"api_\": \"0\""),
+            ok.replace("\"api_\": 0", "\"api_\": 0.0"),
+            ok.replace("\"api_\": 0", "\"api_\": NaN"),
+            ok.replace("\"api_\": 0", "\"api_\": null"),
+            ok.replace("\"api_\": 0", "\"api_\": 0, \"api_\": 0"),
+            ok.replace("\"api_\": 0", "\"api_\": 5"),
+            ok.replace("\"api_\": 0", "\"api_\": 4"),
+            ok.replace("\"api_\": 0", "\"api_\": -1"),
+            ok.replace("2147483649", "1"),
+            ok.replace("2147483649", "0"),
+            format!("{ok}{ok}"),
+            format!("\u{feff}{ok}"),
+            ok[..ok.len() - 1].to_string(),
+        ] {
+            let start: String = body.chars().take(300).collect();
+            assert!(decode(body.as_bytes()).is_err(), "{start}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_class_is_told_with_both_versions() {
+        let told = decode(&reply("NewCmd", "")).map_err(|why| why.to_string());
+        let told = told.err().unwrap_or_default();
+        assert!(told.contains("NewCmd") && told.contains("5.17.0"), "{told}");
+        assert!(told.contains(env!("CARGO_PKG_VERSION")));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_fail(body: Vec<u8>) {
+            proptest::prop_assert!(decode(&body).is_err());
+        }
+    }
+}
