@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::channel::{Channel, Direction};
-use super::{Attempt, Cure, Failure, Receiver, Sent, Stage, errno, tcp};
+use super::{Attempt, Cure, Failure, Receiver, Security, Sent, Stage, errno, tcp};
 use crate::config::Millis;
 use crate::sys::clock;
 use crate::sys::wait::{self, For, Waited};
@@ -34,8 +34,9 @@ pub fn exchange(
     )?;
     let connect_end = clock::start().saturating_add(attempt.limits.connect);
     let stream = tcp::connect(attempt, &found, connect_end.min(end))?;
-    if request.len() > SEGMENT {
-        // The last piece of a long request must not wait for an acknowledgement. A kernel that
+    let is_plain = matches!(attempt.security, Security::Plain);
+    if request.len() > SEGMENT || !is_plain {
+        // The last piece must not wait for the acknowledgement of those before. A kernel that
         // refuses costs some milliseconds.
         stream.set_nodelay(true).ok();
     }
@@ -232,7 +233,7 @@ mod tests {
 
     use super::*;
     use crate::hosts::Endpoint;
-    use crate::transport::{AddressBook, Cancel, Limits, Security};
+    use crate::transport::{AddressBook, Cancel, Limits};
 
     /// Cancels when the first bytes come, and counts how often more are brought.
     struct Canceller<'a> {

@@ -277,7 +277,12 @@ impl TlsStream {
             Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
             Err(why) => return Err(why),
         }
-        Ok(Some(Direction::In))
+        let is_over = !self.connection.is_handshaking();
+        Ok(match (self.connection.wants_write(), is_over) {
+            (true, _) => Some(Direction::Out),
+            (false, true) => None,
+            (false, false) => Some(Direction::In),
+        })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
