@@ -4,7 +4,7 @@ use super::argv::Words;
 use super::table::Draft;
 use super::task::is_name;
 use super::user::whole;
-use super::{CommandError, Question, Version, paths, shown};
+use super::{CommandError, Question, Version, attributes, paths, shown};
 use crate::config::Repeat;
 
 /// What stands behind the type.
@@ -132,15 +132,6 @@ const FLAGS: &[&[u8]] = &[
 ];
 
 const SORTS: &[&[u8]] = &[b"event", b"meter", b"label", b"limit", b"variable", b"all"];
-const ZOMBIES: &[&[u8]] = &[
-    b"user",
-    b"ecf",
-    b"ecf_pid",
-    b"ecf_passwd",
-    b"ecf_pid_passwd",
-    b"path",
-];
-
 /// The members of an AlterCmd.
 struct Alteration {
     name: Vec<u8>,
@@ -286,6 +277,9 @@ fn add(kind: &[u8], rest: &[&[u8]]) -> Altered {
     {
         return wrong(format!("{} is not a name", shown(&name)));
     }
+    if let Some(wanted) = attributes::wanted(kind, &name) {
+        return wrong(format!("{} is not {wanted}", shown(&name)));
+    }
     let wanted = match (kind, value.as_slice()) {
         (b"limit", value) if whole(value).is_none() => "a whole number",
         (b"inlimit", value) if !value.is_empty() && !is_tokens(value) => {
@@ -318,7 +312,7 @@ fn is_range(value: &[u8]) -> bool {
 
 fn delete(kind: &[u8], rest: &[&[u8]]) -> Altered {
     let (delete, name, value) = typed(DELETE, "delete", kind, rest)?;
-    if kind == b"zombie" && !ZOMBIES.contains(&name.as_slice()) {
+    if kind == b"zombie" && !attributes::ZOMBIES.contains(&name.as_slice()) {
         return wrong(format!("{} is not a type of zombie", shown(&name)));
     }
     Ok(Alteration {

@@ -5,6 +5,7 @@
 
 mod alter;
 mod argv;
+mod attributes;
 mod definition;
 mod group;
 mod handle;

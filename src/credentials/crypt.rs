@@ -26,7 +26,7 @@ const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 /// the password, bigcrypt 128.
 ///
 /// Limit: libxcrypt's other methods, whose salts begin with `$`, are not here and give `*0`.
-/// The time of the extended form is for its count to say: a second or so at the largest.
+/// The time of the extended form is for its count to say: two seconds at the largest.
 #[must_use]
 pub fn crypt(password: &[u8], salt: &[u8]) -> Vec<u8> {
     let (password, salt) = (up_to_nul(password), up_to_nul(salt));

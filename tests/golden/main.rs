@@ -60,9 +60,6 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "alter add variable dash value",
         "a value may begin with dashes, as in 5.17.0",
     ),
-    ("alter add time bad", "the server checks the attribute"),
-    ("alter add day bad", "the server checks the attribute"),
-    ("alter add zombie bad", "the server checks the attribute"),
     ("load bad", "the server reads the definition"),
     (
         "load extern",
