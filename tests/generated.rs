@@ -1,6 +1,6 @@
-//! What is generated and committed must be current: the header, and the README's key table.
+//! What is generated and committed must be current: the header, and the README's lists.
 //!
-//! `ECF_FAILOVER_BLESS=1 cargo test --test generated` brings both up to date.
+//! `ECF_FAILOVER_BLESS=1 cargo test --test generated` brings all up to date.
 
 #![allow(
     missing_docs,
@@ -13,10 +13,25 @@
 use std::fs;
 use std::path::Path;
 
+use ecf_failover::command::{COMMANDS, NOT_OFFERED};
 use ecf_failover::config::KEYS;
+use ecf_failover::policy::Kind;
 
-const BEGIN: &str = "<!-- keys: generated from src/config/table.rs -->\n";
-const END: &str = "<!-- keys: end -->\n";
+/// What the README has between two marks: the first mark, the second, and the text.
+type Part = (&'static str, &'static str, fn() -> String);
+
+const PARTS: &[Part] = &[
+    (
+        "<!-- keys: generated from src/config/table.rs -->\n",
+        "<!-- keys: end -->\n",
+        key_table,
+    ),
+    (
+        "<!-- commands: generated from src/command/table.rs -->\n",
+        "<!-- commands: end -->\n",
+        command_lists,
+    ),
+];
 
 fn committed(path: &str) -> (std::path::PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -45,12 +60,34 @@ fn the_header_is_what_the_sources_say() {
 }
 
 #[test]
-fn the_key_table_of_the_readme_is_what_the_sources_say() {
+fn the_lists_of_the_readme_are_what_the_sources_say() {
     let (_, readme) = committed("README.md");
-    let (start, rest) = readme.split_once(BEGIN).expect("the table's begin");
-    let (_, end) = rest.split_once(END).expect("the table's end");
-    let should_be = format!("{start}{BEGIN}{}{END}{end}", key_table());
+    let should_be = PARTS
+        .iter()
+        .fold(readme.clone(), |text, (begin, end, part)| {
+            let (before, rest) = text.split_once(begin).expect("the list's begin");
+            let (_, behind) = rest.split_once(end).expect("the list's end");
+            format!("{before}{begin}{}{end}{behind}", part())
+        });
     must_be_current("README.md", &readme, &should_be);
+}
+
+fn command_lists() -> String {
+    let names = |is_task: bool| {
+        let rows = COMMANDS.iter();
+        let rows = rows.filter(|row| (row.kind == Kind::Task) == is_task);
+        let names: Vec<_> = rows.map(|row| format!("`{}`", row.name)).collect();
+        names.join(", ")
+    };
+    let mut lists = format!(
+        "- task commands: {}\n- user commands: {}\n\n| not offered | why |\n|---|---|\n",
+        names(true),
+        names(false)
+    );
+    for (name, why) in NOT_OFFERED {
+        lists.push_str(&format!("| `{name}` | {why} |\n"));
+    }
+    lists
 }
 
 fn key_table() -> String {
