@@ -126,6 +126,21 @@ fn login_name(sender: &Sender) -> Result<Vec<u8>, Refusal> {
     })
 }
 
+/// The password files that are named and not there: that is no error, but rarely meant.
+pub(super) fn missing_files(settings: &Settings) -> Vec<String> {
+    let files = [
+        ("ECF_PASSWD", &settings.password_file),
+        ("ECF_CUSTOM_PASSWD", &settings.custom_password_file),
+    ];
+    let named = files
+        .into_iter()
+        .filter_map(|(key, path)| path.as_ref().map(|path| (key, path)));
+    named
+        .filter(|(_, path)| !path.exists())
+        .map(|(key, path)| format!("{key}=\"{}\": there is no such file", path.display()))
+        .collect()
+}
+
 /// A file that is not there holds no passwords, as for ecflow_client.
 fn read_file(key: &str, path: &Path) -> Result<Passwords, Refusal> {
     let name = format!("{key}=\"{}\"", path.display());

@@ -6,7 +6,7 @@ use once_cell::sync::OnceCell;
 
 use super::contact::{Contact, Format};
 use super::log::Secrets;
-use super::login::Login;
+use super::login::{self, Login};
 use super::status::Status;
 use super::story::AttemptResult;
 use super::text;
@@ -132,6 +132,7 @@ pub(super) fn problems(settings: &Settings, sender: &Sender) -> Vec<String> {
     refusals
         .map(|refusal| refusal.message)
         .chain(path)
+        .chain(login::missing_files(settings))
         .collect()
 }
 

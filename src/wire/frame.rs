@@ -3,6 +3,9 @@
 use thiserror::Error;
 
 const HEADER: usize = 8;
+/// The first byte of a TLS record, by its kind.
+const TLS_ALERT: u8 = 0x15;
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Puts `body` into a frame.
 ///
@@ -24,6 +27,9 @@ pub enum BadFrame {
     /// The header has something else than blanks and hexadecimal digits.
     #[error("not an ecFlow server: the reply begins with \"{0}\" instead of a length")]
     Header(String),
+    /// The beginning of TLS: an alert or a handshake.
+    #[error("not an ecFlow server in the clear: it speaks TLS (ECF_SSL, ECF_HOST_PROTOCOL)")]
+    Tls,
     /// A body without bytes cannot be a reply.
     #[error("the reply's header announces an empty body")]
     Empty,
@@ -105,6 +111,9 @@ impl FrameReader {
             .iter()
             .all(|b| *b == b' ')
             && digits.iter().all(u8::is_ascii_hexdigit);
+        if let Some(&TLS_ALERT | &TLS_HANDSHAKE) = self.header.first() {
+            return Err(BadFrame::Tls);
+        }
         if !is_blank_or_hex || (self.header.len() == HEADER && digits.is_empty()) {
             return Err(BadFrame::Header(self.header.escape_ascii().to_string()));
         }
@@ -198,6 +207,8 @@ mod tests {
             let refused = FrameReader::new(100).push(bytes);
             assert_eq!(refused, Err(BadFrame::Header(why.into())), "{bytes:?}");
         }
+        let alert = FrameReader::new(100).push(b"\x15\x03\x01\0\x02\x02\x46");
+        assert_eq!(alert, Err(BadFrame::Tls));
         assert_eq!(
             FrameReader::new(100).push(b"       0"),
             Err(BadFrame::Empty)

@@ -128,7 +128,7 @@ pub(crate) fn passwords(bytes: &[u8]) {
     let words: Vec<_> = bytes.splitn(2, |&b| b == 0).collect();
     if let [password, salt] = words[..] {
         let length = crypt(password, salt).len();
-        assert!(length == 20 || length == 2 || (length - 2) % 11 == 0);
+        assert!(length == 20 || length == 2 || (length - 2).is_multiple_of(11));
     }
 }
 
