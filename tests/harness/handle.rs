@@ -35,6 +35,40 @@ impl Told {
             .collect()
     }
 
+    /// The whole report.
+    pub fn report(&self) -> serde_json::Value {
+        serde_json::from_str(&self.report).expect("JSON")
+    }
+
+    /// `(outcome, stage, note)` of each attempt at a port.
+    pub fn at(&self, port: u16) -> Vec<(String, String, String)> {
+        let report = self.report();
+        let attempts = report["attempts"].as_array().expect("attempts");
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        attempts
+            .iter()
+            .filter(|attempt| attempt["port"] == port)
+            .map(|attempt| {
+                let outcome = text(&attempt["outcome"]);
+                (
+                    outcome.trim_start_matches("ECF_OUTCOME_").to_owned(),
+                    text(&attempt["stage"]),
+                    text(&attempt["note"]),
+                )
+            })
+            .collect()
+    }
+
+    /// The first line of the report.
+    pub fn summary(&self) -> String {
+        self.report()["summary"].as_str().unwrap().to_owned()
+    }
+
+    /// What the report warns of, in one text.
+    pub fn warnings(&self) -> String {
+        self.report()["warnings"].to_string()
+    }
+
     pub fn ports(&self) -> Vec<u16> {
         self.attempts().iter().map(|(port, ..)| *port).collect()
     }
@@ -96,6 +130,13 @@ impl Handle {
         text(|buf, cap, needed| unsafe {
             ecf_client_explain(self.0, kind as i32, horizon_ms, buf, cap, needed)
         })
+    }
+
+    /// Collects the lines of the log until the end of the handle.
+    pub fn keep_log(&self, lines: &Mutex<Vec<String>>) {
+        let user = (&raw const *lines).cast_mut().cast::<c_void>();
+        let set = unsafe { ecf_client_set_log(self.0, Some(keep_line), user) };
+        assert_eq!(set, ecf_status::ECF_OK);
     }
 
     pub fn cancel(&self) {
@@ -195,6 +236,14 @@ pub type Delegate<'a> = dyn FnMut(*mut ecf_attempt) -> i32 + 'a;
 unsafe extern "C" fn trampoline(user: *mut c_void, attempt: *mut ecf_attempt) -> i32 {
     let call = unsafe { &mut *user.cast::<&mut Delegate<'_>>() };
     call(attempt)
+}
+
+unsafe extern "C" fn keep_line(user: *mut c_void, level: i32, line: *const c_char) {
+    let lines = unsafe { &*user.cast::<Mutex<Vec<String>>>() };
+    lines
+        .lock()
+        .unwrap()
+        .push(format!("{level} {}", string(line)));
 }
 
 impl Drop for Handle {

@@ -179,7 +179,7 @@ fn serve(mut stream: TcpStream, act: &Act, stop: &AtomicBool) -> Vec<u8> {
     stream.set_write_timeout(limit).expect("a limit");
     match act {
         Act::Reset => {
-            reset(stream);
+            reset(&stream);
             return Vec::new();
         }
         Act::Steps(steps) => return perform(stream, steps, stop),
@@ -206,7 +206,7 @@ fn perform(mut stream: TcpStream, steps: &[String], stop: &AtomicBool) -> Vec<u8
     for text in steps {
         let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
         if name == "reset" {
-            reset(stream);
+            reset(&stream);
             return request;
         }
         if name == "close" {
@@ -271,7 +271,8 @@ fn linger(millis: usize, stop: &AtomicBool) {
     }
 }
 
-fn reset(stream: TcpStream) {
+/// Makes the close a reset.
+pub(super) fn reset(stream: &TcpStream) {
     let linger = libc::linger {
         l_onoff: 1,
         l_linger: 0,
@@ -287,7 +288,7 @@ fn reset(stream: TcpStream) {
     }
 }
 
-fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut header = [0; 8];
     stream.read_exact(&mut header)?;
     let length = std::str::from_utf8(&header).ok();

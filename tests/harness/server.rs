@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::certificates::{Certificate, write_dh_parameters};
 use super::free_port;
 use super::program::{Program, scratch};
 
@@ -23,38 +24,115 @@ pub struct Server {
     pub port: u16,
     pub home: PathBuf,
     child: Child,
+    /// What the real client needs beside host and port.
+    client_environment: Vec<(String, String)>,
 }
 
 impl Server {
     /// A server that runs, with the suite loaded and begun.
     pub fn running() -> Self {
-        let server = Self::started();
-        let definition = server.home.join("s.def");
-        fs::write(&definition, suite()).expect("a file");
-        server.client(&["--restart"]);
-        server.client(&["--load", definition.to_str().unwrap()]);
-        server.client(&["--begin", "s"]);
-        server
+        Self::started().begun()
     }
 
     /// A server as it is after its start: halted and empty.
     pub fn started() -> Self {
+        Self::start(&|_, _| Vec::new(), &[])
+    }
+
+    /// A running server that speaks TLS only, with this certificate as `server.crt`.
+    pub fn with_tls(certificate: &Certificate) -> Self {
+        Self::with_tls_unchecked(certificate).begun()
+    }
+
+    /// The same as it is after its start, for a certificate that the real client would refuse.
+    pub fn with_tls_unchecked(certificate: &Certificate) -> Self {
+        let prepare = |home: &Path, _| {
+            write_tls_files(home, "server", certificate, "dh2048");
+            vec![("ECF_SSL".into(), "1".into())]
+        };
+        Self::start(&prepare, &[("ECF_SSL", "1")])
+    }
+
+    /// A running server that speaks TLS only, whose certificate is its own on this machine:
+    /// `<host>.<port>.crt`.
+    pub fn with_tls_of_its_own(certificate: &Certificate) -> Self {
+        let prepare = |home: &Path, port| {
+            let name = format!("{}.{port}", machine_name());
+            write_tls_files(home, &name, certificate, &name);
+            vec![("ECF_SSL".into(), name)]
+        };
+        // Any host's name is replaced only when it is localhost.
+        let localhost = [("ECF_SSL", "1"), ("ECF_HOST", "localhost")];
+        Self::start(&prepare, &localhost).begun()
+    }
+
+    /// A running server with password files: each row is `user password`. No row, no file.
+    pub fn with_passwords(ordinary: &[&str], custom: &[&str]) -> Self {
+        let prepare = |home: &Path, port| {
+            for (rows, name) in [(ordinary, "passwd"), (custom, "custom_passwd")] {
+                let host = machine_name();
+                if !rows.is_empty() {
+                    let file = home.join(format!("{host}.{port}.ecf.{name}"));
+                    fs::write(file, password_file(&host, port, rows)).expect("a file");
+                }
+            }
+            let for_clients = password_file("127.0.0.1", port, ordinary);
+            fs::write(home.join("clients.passwd"), for_clients).expect("a file");
+            Vec::new()
+        };
+        let mut server = Self::start(&prepare, &[]);
+        if !ordinary.is_empty() {
+            let file = server.home.join("clients.passwd");
+            let file = file.to_str().expect("UTF-8").to_owned();
+            server.client_environment.push(("ECF_PASSWD".into(), file));
+        }
+        server.begun()
+    }
+
+    fn begun(self) -> Self {
+        let definition = self.home.join("s.def");
+        fs::write(&definition, suite()).expect("a file");
+        self.client(&["--restart"]);
+        self.client(&["--load", definition.to_str().unwrap()]);
+        self.client(&["--begin", "s"]);
+        self
+    }
+
+    /// Starts a server after `prepare` has written its files and told its environment.
+    fn start(prepare: &Prepare<'_>, client_environment: &[(&str, &str)]) -> Self {
         for _ in 0..5 {
             let port = free_port();
             let home = scratch(&format!("server-{port}"));
+            let more = prepare(&home, port);
             let log = File::create(home.join("server.out")).expect("a file");
-            let mut command =
-                Program::new("ecflow_server", &[("ECF_HOME", home.to_str().unwrap())])
-                    .args(&["--port", &port.to_string()])
-                    .directory(&home)
-                    .command();
+            let number = port.to_string();
+            let directory = home.to_str().unwrap();
+            let mut environment = vec![("ECF_HOME", directory), ("HOME", directory)];
+            // A server looks for the files of TLS before it reads its arguments.
+            environment.push(("ECF_PORT", &number));
+            environment.extend(more.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+            let mut command = Program::new("ecflow_server", &environment)
+                .args(&["--port", &number])
+                .directory(&home)
+                .command();
             let log_too = log.try_clone().expect("a file");
             let child = command
                 .stdout(Stdio::from(log))
                 .stderr(Stdio::from(log_too))
                 .spawn()
                 .expect("ecflow_server: install Debian's package ecflow-server, as tests/run does");
-            let mut server = Self { port, home, child };
+            let mut for_clients = vec![("HOME".to_owned(), directory.to_owned())];
+            for_clients.extend(
+                client_environment
+                    .iter()
+                    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+            );
+            let mut server = Self {
+                port,
+                home,
+                child,
+                client_environment: for_clients,
+            };
             if server.answers() {
                 return server;
             }
@@ -79,7 +157,9 @@ impl Server {
 
     /// The real client's output, for a command that must succeed.
     pub fn client(&self, args: &[&str]) -> String {
-        ecflow_client(self.port, &[]).args(args).succeed()
+        let environment = self.client_environment.iter();
+        let environment: Vec<_> = environment.map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        ecflow_client(self.port, &environment).args(args).succeed()
     }
 
     /// What the real client says of an attribute of the suite's task: `meter`, `m`.
@@ -114,6 +194,43 @@ impl Drop for Server {
         self.kill();
         fs::remove_dir_all(&self.home).ok();
     }
+}
+
+/// Writes a server's files into its home and tells its environment.
+type Prepare<'a> = dyn Fn(&Path, u16) -> Vec<(String, String)> + 'a;
+
+fn write_tls_files(home: &Path, name: &str, certificate: &Certificate, dh: &str) {
+    let directory = home.join(".ecflowrc/ssl");
+    fs::create_dir_all(&directory).expect("a directory");
+    let write = |end: &str, pem: &str| {
+        fs::write(directory.join(format!("{name}.{end}")), pem).expect("a file");
+    };
+    write("crt", &certificate.certificate);
+    write("key", &certificate.key);
+    write_dh_parameters(&directory.join(format!("{dh}.pem")));
+}
+
+/// A password file; each row is `user password`.
+pub fn password_file(host: &str, port: u16, rows: &[&str]) -> String {
+    let rows = rows.iter().map(|row| {
+        let (user, password) = row.split_once(' ').expect("user password");
+        format!("{user} {host} {port} {password}\n")
+    });
+    format!(
+        "4.5.0\n# user host port password\n{}",
+        rows.collect::<String>()
+    )
+}
+
+/// This machine's name, which ecFlow uses for `localhost`.
+pub fn machine_name() -> String {
+    let mut name = vec![0_u8; 256];
+    assert_eq!(
+        unsafe { libc::gethostname(name.as_mut_ptr().cast(), 255) },
+        0
+    );
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(0);
+    String::from_utf8(name[..end].to_vec()).expect("UTF-8")
 }
 
 /// The real client for a server on this port.
