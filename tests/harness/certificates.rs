@@ -37,6 +37,9 @@ const NOW: (&str, &str) = ("20200101000000Z", "20490101000000Z");
 /// Which names a certificate has that nobody compares with anything.
 const SOME_NAME: &str = "DNS:ecflow.example";
 
+/// Fast to make.
+const USUAL_KEY: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+
 /// A certificate and its key, both PEM.
 #[derive(Clone, Debug)]
 pub struct Certificate {
@@ -47,8 +50,13 @@ pub struct Certificate {
 impl Certificate {
     /// As `openssl req -x509` makes it: version 3, an authority, signed by itself.
     pub fn self_signed() -> Self {
+        Self::self_signed_with(USUAL_KEY)
+    }
+
+    /// The same with a key of a kind in words of `openssl genpkey -algorithm`.
+    pub fn self_signed_with(kind: &[&str]) -> Self {
         let place = Place::new();
-        place.make_key();
+        place.make_key(kind);
         let args = ["-x509", "-extensions", "authority", "-days", "30"];
         place.request("self-signed", &args, "server.crt");
         place.take()
@@ -57,8 +65,7 @@ impl Certificate {
     /// As ecFlow's manual makes it: RSA, version 1, for `openssl x509 -req` adds no extension.
     pub fn version_one() -> Self {
         let place = Place::new();
-        let rsa = ["genrsa", "-out", "server.key", "2048"];
-        place.openssl(&rsa);
+        place.make_key(&["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]);
         place.request("version one", &[], "request");
         place.openssl(&[
             "x509",
@@ -94,7 +101,7 @@ impl Certificate {
 
     fn dated(extensions: &str, names: &str, dates: (&str, &str)) -> Self {
         let place = Place::new();
-        place.make_key();
+        place.make_key(USUAL_KEY);
         place.request("dated", &[], "request");
         place.sign(&["-selfsign"], "server.key", extensions, names, dates);
         place.take()
@@ -111,7 +118,7 @@ pub struct Authority {
 impl Authority {
     pub fn new() -> Self {
         let place = Place::new();
-        place.make_key();
+        place.make_key(USUAL_KEY);
         let args = ["-x509", "-extensions", "authority", "-days", "30"];
         place.request("private authority", &args, "server.crt");
         let Certificate { certificate, key } = place.take();
@@ -130,7 +137,7 @@ impl Authority {
     }
 
     fn issue_dated(&self, names: &str, dates: (&str, &str)) -> Certificate {
-        self.place.make_key();
+        self.place.make_key(USUAL_KEY);
         self.place.request("issued", &[], "request");
         let issuer = ["-cert", "authority.crt"];
         self.place
@@ -167,17 +174,10 @@ impl Place {
         program.args(args).directory(&self.0).succeed()
     }
 
-    fn make_key(&self) {
-        let curve = "ec_paramgen_curve:P-256";
-        self.openssl(&[
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            curve,
-            "-out",
-            "server.key",
-        ]);
+    fn make_key(&self, kind: &[&str]) {
+        let mut args = vec!["genpkey", "-out", "server.key", "-algorithm"];
+        args.extend(kind);
+        self.openssl(&args);
     }
 
     fn request(&self, name: &str, more: &[&str], out: &str) {

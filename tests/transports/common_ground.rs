@@ -12,7 +12,8 @@ use crate::harness::{Handle, Server, Told, scratch};
 pub(crate) fn directory(files: &[(&str, &str)]) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let directory = scratch(&format!("transports-{number}"));
+    let directory = scratch("transports").join(number.to_string());
+    fs::create_dir_all(&directory).expect("a directory");
     for (name, text) in files {
         fs::write(directory.join(name), text).expect("a file");
     }

@@ -9,7 +9,7 @@ use ecf_failover::ffi::ecf_status::*;
 use crate::common_ground::*;
 use crate::harness::http_front::answers::*;
 use crate::harness::http_front::{Answer, Front};
-use crate::harness::{Handle, Server, Told, refused_port, replies};
+use crate::harness::{Handle, Program, Server, Told, compile, refused_port, replies};
 
 const HTTP: &[(&str, &str)] = &[("ECF_HOST_PROTOCOL", "http")];
 
@@ -110,6 +110,8 @@ fn a_reply_is_understood_in_every_form_that_http_has() {
         ("blanks behind sizes", chunked_with(" ", "")),
         ("trailers", chunked_with("", "X-One: 1\r\nX-Two: 2\r\n")),
         ("both", chunked_with(";a=b", "X-One: 1\r\n")),
+        // The last chunk came: RFC 9112, 8.
+        ("no line after the last chunk", cut_chunks(2)),
         ("until the end", until_close()),
         ("100 before", behind("HTTP/1.1 100 Continue\r\n\r\n")),
         (
@@ -239,7 +241,6 @@ fn no_replies() -> Vec<(&'static str, Answer, &'static [&'static str])> {
         ("the last byte is missing", cut(1), &[]),
         ("a part", cut(100), &[]),
         ("the last chunk is missing", cut_chunks(5), &[]),
-        ("the last line is missing", cut_chunks(2), &[]),
         ("a part of the chunks", cut_chunks(50), &[]),
         ("a part until the end", cut_until_close(1), &[]),
         ("closed", bytes(""), &[]),
@@ -475,11 +476,20 @@ fn a_refusal_of_the_proxy_is_final_and_told_with_its_number() {
 }
 
 #[test]
-fn the_words_of_a_refusal_cannot_forge_lines() {
-    let head = "HTTP/1.1 403 No\x1b[2J\x07 way\r\nContent-Length: 0\r\n\r\n";
-    let (told, ..) = with_backup(Answer::Bytes(head.into()), &[]);
-    assert!(!told.error.contains('\x1b'), "{:?}", told.error);
-    assert_eq!(told.error.lines().count(), 1, "{:?}", told.error);
+fn the_words_of_a_proxy_stay_in_their_line() {
+    let page = "no\n127.0.0.1:1: confirmed\r\n\r\nway";
+    for head in [
+        format!("HTTP/1.1 403 No\x1b[2J way\r\nContent-Length: 30\r\n\r\n{page}"),
+        format!("HTTP/1.1 403 Forbidden\r\nContent-Length: 30\r\n\r\n{page}"),
+        format!("HTTP/1.1 502 Caf\u{e9}\r\nContent-Length: 30\r\n\r\n{page}"),
+    ] {
+        let front = Front::scripted("", &[Answer::Bytes(head.into_bytes())]);
+        let told = client(front.port, HTTP, &[("ECF_DENIED", "1")]).task(&["--event=e"]);
+        assert_ne!(told.status, 0);
+        assert_eq!(told.error.lines().count(), 1, "{:?}", told.error);
+        let summary = told.report.lines().next().unwrap();
+        assert!(summary.starts_with("{\"summary\":"), "{summary}");
+    }
 }
 
 #[test]
@@ -699,6 +709,39 @@ fn a_token_file_that_is_none_is_an_error_that_names_it_and_no_key() {
         assert!(told.report.contains(file), "{}", told.report);
     }
     assert_eq!(front.count(), 0);
+}
+
+/// A job's environment has no ECF_AUTHTOKENS as a rule.
+#[test]
+fn the_usual_token_file_is_that_of_the_home_and_then_that_of_the_directory() {
+    let front = Front::scripted(&replies::ok(), &[length()]);
+    let (first, second) = (tokens(".*", ".*"), tokens("none", ".*"));
+    let home = directory(&[(".ecflowapirc", &first)]);
+    let here = directory(&[(".ecflowapirc", &second)]);
+    let nowhere = directory(&[]);
+    let program = compile("gcc", "-std=c99", "tests/c/job.c", &[]);
+    let port = front.port.to_string();
+    for (home, current, sent) in [
+        (&home, &nowhere, Some("Bearer open-sesame")),
+        (&home, &here, Some("Bearer open-sesame")),
+        (&nowhere, &here, Some("Basic ZnJlZDp0aGUtcGFzc3dvcmQ=")),
+        (&nowhere, &nowhere, None),
+    ] {
+        let environment = [
+            ("HOME", home.to_str().unwrap()),
+            ("ECF_HOST", "127.0.0.1"),
+            ("ECF_PORT", port.as_str()),
+            ("ECF_NAME", "/s/f/t"),
+            ("ECF_PASS", "_DJP_"),
+            ("ECF_DENIED", "1"),
+            ("ECF_HOST_PROTOCOL", "http"),
+        ];
+        let job = Program::new(&program, &environment).directory(current);
+        job.args(&["--event=e"]).succeed();
+        let requests = front.requests();
+        let authorization = requests.last().unwrap().header("Authorization");
+        assert_eq!(authorization.first().copied(), sent);
+    }
 }
 
 #[test]

@@ -79,6 +79,43 @@ fn a_certificate_that_a_private_authority_signed_is_trusted_by_the_authoritys_fi
 }
 
 #[test]
+fn who_shows_a_trusted_certificate_without_its_key_is_refused() {
+    let server = Peer::answering(&replies::ok());
+    for (shown, own) in [
+        (Certificate::self_signed(), Certificate::self_signed()),
+        (Certificate::version_one(), Certificate::version_one()),
+    ] {
+        let forged = Certificate {
+            certificate: shown.certificate.clone(),
+            key: own.key,
+        };
+        for manner in [Manner::OnlyTls12, Manner::OnlyTls13] {
+            let front = TlsFront::with(manner, &forged, server.port);
+            let settings = [("ECF_DENIED", "1")];
+            let told = trusting(&shown.certificate, front.port, &settings).task(&["--event=e"]);
+            assert_status(&told, ECF_ERR_DENIED);
+            assert_ended(&told, front.port, "NOT_SENT", "tls", "");
+        }
+    }
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn the_usual_kinds_of_keys_are_known() {
+    for kind in [
+        &["RSA", "-pkeyopt", "rsa_keygen_bits:2048"][..],
+        &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        &["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+        &["ED25519"],
+    ] {
+        let certificate = Certificate::self_signed_with(kind);
+        let server = Server::with_tls(&certificate);
+        let client = trusting(&certificate.certificate, server.port, &[]);
+        assert_ok(&client.task(&["--event=e"]), server.port);
+    }
+}
+
+#[test]
 fn tls_1_2_and_1_3_are_spoken() {
     for certificate in [Certificate::self_signed(), Certificate::version_one()] {
         let server = Peer::answering(&replies::ok());

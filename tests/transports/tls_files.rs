@@ -6,6 +6,8 @@ use ecf_failover::ffi::ecf_status::*;
 
 use crate::common_ground::*;
 use crate::harness::certificates::Certificate;
+use crate::harness::http_front::Front;
+use crate::harness::http_front::answers::length;
 use crate::harness::tls_front::TlsFront;
 use crate::harness::{Handle, Peer, Program, compile, machine_name, replies};
 
@@ -61,6 +63,23 @@ fn tls_is_switched_on_by_ecf_ssl_by_the_protocol_or_on_the_command_line() {
     let told = client.task(&["--event=e"]);
     assert_status(&told, ECF_ERR_DENIED);
     assert_eq!(stage.front.versions().len(), 6);
+}
+
+#[test]
+fn what_asks_for_tls_is_never_outvoted() {
+    let stage = Stage::new();
+    let files = [("server.crt", stage.right.as_str())];
+    let plain = [("ECF_SSL", "1"), ("ECF_HOST_PROTOCOL", "plain")];
+    let told = stage.client(&files, &plain).task(&["--event=e"]);
+    assert_ok(&told, stage.port());
+    assert_eq!((stage.front.versions().len(), stage.server.count()), (1, 1));
+    // HTTP in the clear is no TLS.
+    let in_the_clear = Front::scripted(&replies::ok(), &[length()]);
+    let http = [("ECF_SSL", "1"), ("ECF_HOST_PROTOCOL", "http")];
+    let client = stage.client(&files, &http);
+    client.set("ECF_PORT", &in_the_clear.port.to_string());
+    assert_status(&client.task(&["--event=e"]), ECF_ERR_CONFIG);
+    assert_eq!(in_the_clear.count(), 0);
 }
 
 #[test]
@@ -130,7 +149,9 @@ fn without_a_file_for_the_primary_nothing_is_sent_and_the_files_are_named() {
         let told = client.task(&["--event=e"]);
         assert_status(&told, ECF_ERR_CONFIG);
         assert_eq!(told.attempts, 0);
+        let check = client.check();
         for name in names {
+            assert!(check.contains(name), "{name}: {check}");
             assert!(told.report.contains(name), "{name}: {}", told.report);
         }
     }
