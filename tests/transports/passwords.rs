@@ -11,13 +11,13 @@ use crate::harness::{
     Act, Handle, Peer, Program, Server, frame, machine_name, password_file, replies,
 };
 
-/// Passwords and what crypt makes of them with the user's name.
+/// Passwords, and what crypt makes of them for fred and root.
 const SECRETS: [&str; 5] = [
     "open-sesame",
     "the-wrong-one",
-    "crypt:frx3",
-    "opensesa",
-    "sesame",
+    "frlSCQh.Fp9cw",
+    "fr2DXH0HKOnfo",
+    "robl/JjzHal/A",
 ];
 
 /// The login name of this process.
