@@ -90,19 +90,26 @@ impl Login {
         }
         Ok(UserIdentity {
             name: self.name.clone(),
-            password: password.map(|clear| Secret::from(&crypt(clear.reveal(), &self.name)[..])),
+            password: password.map(|password| self.encrypted(password)),
             origin: self.origin,
         })
     }
 
-    /// Remembers what must not be told.
-    pub(super) fn keep_quiet_about(&self, identity: &UserIdentity, secrets: &mut Secrets) {
-        if let Passwords::Given(password) = &self.passwords {
+    /// Remembers what must not be told: the passwords, and as what they travel.
+    pub(super) fn keep_quiet_about(&self, secrets: &mut Secrets) {
+        let passwords: Vec<_> = match &self.passwords {
+            Passwords::None => Vec::new(),
+            Passwords::Given(password) => vec![password],
+            Passwords::File { rows, .. } => rows.passwords_of(&self.name).collect(),
+        };
+        for password in passwords {
             secrets.add(password);
+            secrets.add(&self.encrypted(password));
         }
-        if let Some(password) = &identity.password {
-            secrets.add(password);
-        }
+    }
+
+    fn encrypted(&self, password: &Secret) -> Secret {
+        Secret::from(&crypt(password.reveal(), &self.name)[..])
     }
 
     fn password(&self, endpoint: &Endpoint) -> Option<&Secret> {

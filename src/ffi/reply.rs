@@ -86,7 +86,8 @@ pub unsafe extern "C" fn ecf_reply_status(reply: *const ecf_reply) -> ecf_status
 }
 
 /// What ecflow_client would print on stdout, newlines included; "" if nothing, on failure, and
-/// for NULL. It may hold any byte, also NUL: see ecf_reply_text_len. Valid until ecf_reply_free.
+/// for NULL. A group that was refused in part has the text of its other commands. It may hold
+/// any byte, also NUL: see ecf_reply_text_len. Valid until ecf_reply_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_text(reply: *const ecf_reply) -> *const c_char {
     // SAFETY: as the header asks of every reply.

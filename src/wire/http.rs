@@ -291,9 +291,13 @@ impl HttpReader {
 
 fn excerpt(body: &[u8]) -> Vec<u8> {
     let body = body[..body.len().min(EXCERPT)].trim_ascii();
+    let shown = body.iter().map(|byte| match byte {
+        control if control.is_ascii_control() => b' ',
+        byte => *byte,
+    });
     match body.is_empty() {
         true => Vec::new(),
-        false => [b": ", body].concat(),
+        false => b": ".iter().copied().chain(shown).collect(),
     }
 }
 
