@@ -1,4 +1,5 @@
-//! Writes the C header from the doc comments of `src/ffi`.
+//! Writes the C header from the doc comments of `src/ffi`, and gives the shared library its
+//! SONAME.
 //!
 //! The header goes to OUT_DIR; the committed `include/ecf_failover.h` is compared with it by
 //! the tests and written by `ECF_FAILOVER_BLESS=1 cargo test --test generated`. Where it is
@@ -32,5 +33,28 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::create_dir_all(root.join("include"))?;
         fs::copy(&header, committed)?;
     }
+    if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{SONAME}");
+        link_soname(&header);
+    }
     Ok(())
+}
+
+/// The name by which a program finds the library when it runs; cmake/CMakeLists.txt has its
+/// number, too.
+const SONAME: &str = "libecf_failover.so.0";
+
+/// A program that is linked with the library in target/release looks for it by its SONAME, so
+/// that name must lead to it. Where a link cannot be made, an installed library is needed.
+fn link_soname(header: &Path) {
+    // OUT_DIR is target/PROFILE/build/ecf_failover-HASH/out.
+    let Some(profile) = header.ancestors().nth(4) else {
+        return;
+    };
+    for directory in [profile.to_owned(), profile.join("deps")] {
+        let link = directory.join(SONAME);
+        if directory.is_dir() && fs::symlink_metadata(&link).is_err() {
+            std::os::unix::fs::symlink("libecf_failover.so", link).ok();
+        }
+    }
 }

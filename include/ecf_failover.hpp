@@ -1,0 +1,439 @@
+// C++17 over ecf_failover.h: handles that free themselves, strings and durations of the
+// standard library, any callable as the attempt. Header-only, and nothing but that: what a
+// function does is told in ecf_failover.h, which has one of the same name.
+//
+//   ecf_failover::Client client;
+//   client.send_task({"--meter=step", "42"});              // throws ecf_failover::Error
+//   auto reply = client.try_send_user({"--ping"});         // tells by reply.status()
+//
+// Two styles: a function named try_* returns a Reply or a Status and throws nothing of its
+// own but std::bad_alloc and std::invalid_argument (a NUL inside a word); the one without try_
+// throws Error when the command did not succeed.
+//
+// Not for several versions of C++ standard libraries in one process: it is all inline.
+
+#ifndef ECF_FAILOVER_HPP
+#define ECF_FAILOVER_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "ecf_failover.h"
+
+namespace ecf_failover {
+
+/// How a command ended: ecf_status.
+enum class Status : std::int32_t {
+    ok = ECF_OK,
+    argument = ECF_ERR_ARGUMENT,
+    config = ECF_ERR_CONFIG,
+    rejected = ECF_ERR_REJECTED,
+    timeout = ECF_ERR_TIMEOUT,
+    unreachable = ECF_ERR_UNREACHABLE,
+    denied = ECF_ERR_DENIED,
+    cancelled = ECF_ERR_CANCELLED,
+    unknown_outcome = ECF_ERR_UNKNOWN_OUTCOME,
+    internal = ECF_ERR_INTERNAL,
+    caller = ECF_ERR_CALLER,
+    too_small = ECF_ERR_TOO_SMALL
+};
+
+/// What became of one attempt: ecf_outcome.
+enum class Outcome : std::int32_t {
+    ok = ECF_OUTCOME_OK,
+    rejected = ECF_OUTCOME_REJECTED,
+    wait = ECF_OUTCOME_WAIT,
+    halted = ECF_OUTCOME_HALTED,
+    zombie = ECF_OUTCOME_ZOMBIE,
+    not_sent = ECF_OUTCOME_NOT_SENT,
+    unconfirmed = ECF_OUTCOME_UNCONFIRMED,
+    fatal = ECF_OUTCOME_FATAL
+};
+
+/// What sort of command is delegated: ecf_kind.
+enum class Kind : std::int32_t {
+    task = ECF_KIND_TASK,
+    user = ECF_KIND_USER,
+    ping = ECF_KIND_PING
+};
+
+/// "ECF_ERR_TIMEOUT".
+inline const char* name(Status status) { return ecf_status_name(static_cast<std::int32_t>(status)); }
+/// What it means, in one sentence.
+inline const char* text(Status status) { return ecf_status_text(static_cast<std::int32_t>(status)); }
+/// "ECF_OUTCOME_NOT_SENT".
+inline const char* name(Outcome outcome) {
+    return ecf_outcome_name(static_cast<std::int32_t>(outcome));
+}
+/// The version of the library that is running.
+inline const char* version() { return ecf_version(); }
+
+/// Words of a command line.
+using Words = std::vector<std::string>;
+/// Keys of the key table with their values, for one command.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+namespace detail {
+
+inline Status status(std::int32_t number) { return static_cast<Status>(number); }
+
+inline void refuse_nul(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos) {
+        throw std::invalid_argument("ecf_failover: a NUL inside a word");
+    }
+}
+
+inline std::string terminated(std::string_view text) {
+    refuse_nul(text);
+    return std::string(text);
+}
+
+inline std::vector<const char*> pointers(const Words& words) {
+    std::vector<const char*> pointers;
+    pointers.reserve(words.size());
+    for (const std::string& word : words) {
+        refuse_nul(word);
+        pointers.push_back(word.c_str());
+    }
+    return pointers;
+}
+
+/// "key", "value", ..., NULL.
+inline std::vector<const char*> pointers(const Settings& settings) {
+    std::vector<const char*> pointers;
+    pointers.reserve(2 * settings.size() + 1);
+    for (const auto& [key, value] : settings) {
+        refuse_nul(key);
+        refuse_nul(value);
+        pointers.push_back(key.c_str());
+        pointers.push_back(value.c_str());
+    }
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+/// A text by way of `fill(buffer, capacity, needed)`, which may grow between two calls.
+template <typename Fill>
+Status read(std::string& text, Fill fill) {
+    std::size_t needed = 0;
+    text.resize(256);
+    for (;;) {
+        // The buffer has one byte more than size(): the NUL.
+        const Status status = detail::status(fill(text.data(), text.size() + 1, &needed));
+        if (status != Status::too_small) {
+            text.resize(needed == 0 ? 0 : needed - 1);
+            return status;
+        }
+        text.resize(needed);
+    }
+}
+
+template <typename T, void (*release)(T*)>
+struct Release {
+    void operator()(T* handle) const noexcept { release(handle); }
+};
+
+inline std::uint64_t count(std::chrono::milliseconds time) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
+}
+
+inline std::chrono::milliseconds milliseconds(std::uint64_t count) {
+    constexpr auto most = static_cast<std::uint64_t>(INT64_MAX);
+    return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(count, most)));
+}
+
+}  // namespace detail
+
+/// The story of one command. Cheap to move; its strings live as long as it does.
+class Reply {
+public:
+    Status status() const noexcept { return detail::status(ecf_reply_status(handle_.get())); }
+    explicit operator bool() const noexcept { return status() == Status::ok; }
+    std::string_view text() const noexcept {
+        return {ecf_reply_text(handle_.get()), ecf_reply_text_len(handle_.get())};
+    }
+    std::string_view error() const noexcept { return ecf_reply_error(handle_.get()); }
+    std::string_view host() const noexcept { return ecf_reply_host(handle_.get()); }
+    std::uint16_t port() const noexcept { return ecf_reply_port(handle_.get()); }
+    std::uint32_t attempts() const noexcept { return ecf_reply_attempts(handle_.get()); }
+    std::string_view report() const noexcept { return ecf_reply_report(handle_.get()); }
+
+private:
+    friend class Client;
+    explicit Reply(ecf_reply* handle) : handle_(handle) {
+        if (handle == nullptr) {
+            throw std::bad_alloc();
+        }
+    }
+    std::unique_ptr<ecf_reply, detail::Release<ecf_reply, ecf_reply_free>> handle_;
+};
+
+/// A command or a setting that did not succeed.
+class Error : public std::runtime_error {
+public:
+    Error(Status status, const std::string& what) : std::runtime_error(what), status_(status) {}
+    Error(Status status, const std::string& what, Reply reply)
+        : std::runtime_error(what),
+          status_(status),
+          reply_(std::make_shared<const Reply>(std::move(reply))) {}
+
+    Status status() const noexcept { return status_; }
+    /// The command's story; null for a setting.
+    const Reply* reply() const noexcept { return reply_.get(); }
+
+private:
+    Status status_;
+    // Shared, for an exception must be copyable.
+    std::shared_ptr<const Reply> reply_;
+};
+
+/// One attempt of a delegated command; valid only inside the callable that got it.
+class Attempt {
+public:
+    std::string_view host() const noexcept { return ecf_attempt_host(handle_); }
+    std::uint16_t port() const noexcept { return ecf_attempt_port(handle_); }
+    std::uint32_t number() const noexcept { return ecf_attempt_number(handle_); }
+    /// For the whole attempt, the command's deadline included.
+    std::chrono::milliseconds timeout() const noexcept {
+        return detail::milliseconds(ecf_attempt_timeout_ms(handle_));
+    }
+    bool cancelled() const noexcept { return ecf_attempt_cancelled(handle_) != 0; }
+    /// The caller's words for the report; what stands behind a NUL is left out.
+    void note(std::string_view words) { ecf_attempt_note(handle_, std::string(words).c_str()); }
+
+private:
+    friend class Client;
+    explicit Attempt(ecf_attempt* handle) noexcept : handle_(handle) {}
+    ecf_attempt* handle_;
+};
+
+/// A configuration and what was learnt about hosts. Movable; its const-ness says nothing about
+/// threads: any number of them may use it, but for set_log and the destructor.
+class Client {
+public:
+    Client() : handle_(ecf_client_new()) {
+        if (!handle_) {
+            throw std::bad_alloc();
+        }
+    }
+
+    /// The handle, for what this layer does not have. It stays this object's.
+    ecf_client* get() noexcept { return handle_.get(); }
+
+    Status try_set(std::string_view key, std::string_view value) {
+        return detail::status(ecf_client_set(handle_.get(), detail::terminated(key).c_str(),
+                                             detail::terminated(value).c_str()));
+    }
+    void set(std::string_view key, std::string_view value) {
+        const Status status = try_set(key, value);
+        if (status != Status::ok) {
+            throw Error(status, "ecf_failover: " + std::string(key) +
+                                    ": an unknown key, or a value that it does not take");
+        }
+    }
+    /// A key whose value is in seconds.
+    void set(std::string_view key, std::chrono::milliseconds value) {
+        const std::uint64_t count = detail::count(value);
+        std::string fraction = std::to_string(1000 + count % 1000).substr(1);
+        set(key, std::to_string(count / 1000) + '.' + fraction);
+    }
+
+    Status try_get(std::string_view key, std::string& value) const {
+        const std::string name = detail::terminated(key);
+        return detail::read(value, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
+            return ecf_client_get(handle_.get(), name.c_str(), buffer, capacity, needed);
+        });
+    }
+    std::string get(std::string_view key) const {
+        std::string value;
+        const Status status = try_get(key, value);
+        if (status != Status::ok) {
+            throw Error(status, "ecf_failover: " + std::string(key) +
+                                    ": an unknown key, or a secret one");
+        }
+        return value;
+    }
+
+    /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
+    std::string check() const {
+        std::string text;
+        detail::read(text, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
+            return ecf_client_check(handle_.get(), buffer, capacity, needed);
+        });
+        return text;
+    }
+
+    /// The timetable of a command if every host refused at once.
+    std::string explain(Kind kind, std::chrono::milliseconds horizon) const {
+        std::string text;
+        const auto number = static_cast<std::int32_t>(kind);
+        const Status status =
+            detail::read(text, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
+                return ecf_client_explain(handle_.get(), number, detail::count(horizon), buffer,
+                                          capacity, needed);
+            });
+        if (status != Status::ok) {
+            throw Error(status, text);
+        }
+        return text;
+    }
+
+    /// Ends every command in progress, and later ones at once, until resume.
+    void cancel() noexcept { ecf_client_cancel(handle_.get()); }
+    void resume() noexcept { ecf_client_resume(handle_.get()); }
+
+    /// Sends the log to `log(level, line)`, or to nobody. No command may be in progress. What
+    /// `log` throws is dropped.
+    void set_log(std::function<void(int, std::string_view)> log) {
+        auto kept = std::make_unique<Log>(std::move(log));
+        if (*kept) {
+            ecf_client_set_log(handle_.get(), take_line, kept.get());
+        } else {
+            ecf_client_set_log(handle_.get(), nullptr, nullptr);
+        }
+        log_ = std::move(kept);
+    }
+
+    Reply try_send_task(const Words& words) { return send(ecf_send_task_cmd, words); }
+    Reply send_task(const Words& words) { return succeeded(try_send_task(words)); }
+    Reply try_send_user(const Words& words) { return send(ecf_send_user_cmd, words); }
+    Reply send_user(const Words& words) { return succeeded(try_send_user(words)); }
+
+    /// Lets the library decide where, when and how often; `attempt(Attempt&)` makes one attempt
+    /// and returns an Outcome. It is not copied. What it throws ends the command and is thrown
+    /// here again.
+    template <typename F>
+    Reply try_delegate(Kind kind, const Settings& settings, F&& attempt) {
+        static_assert(std::is_invocable_r_v<Outcome, F&, Attempt&>,
+                      "the attempt is called with an Attempt& and returns an Outcome");
+        using Callable = std::remove_reference_t<F>;
+        Call<Callable> call{std::addressof(attempt), nullptr};
+        const std::vector<const char*> pairs = detail::pointers(settings);
+        ecf_reply* handle = nullptr;
+        ecf_delegate(handle_.get(), static_cast<std::int32_t>(kind), pairs.data(),
+                     Call<Callable>::run, &call, &handle);
+        Reply reply(handle);
+        if (call.thrown) {
+            std::rethrow_exception(call.thrown);
+        }
+        return reply;
+    }
+    template <typename F>
+    Reply try_delegate(Kind kind, F&& attempt) {
+        return try_delegate(kind, Settings{}, std::forward<F>(attempt));
+    }
+    template <typename F>
+    Reply delegate(Kind kind, const Settings& settings, F&& attempt) {
+        return succeeded(try_delegate(kind, settings, std::forward<F>(attempt)));
+    }
+    template <typename F>
+    Reply delegate(Kind kind, F&& attempt) {
+        return succeeded(try_delegate(kind, std::forward<F>(attempt)));
+    }
+
+private:
+    using Log = std::function<void(int, std::string_view)>;
+
+    template <typename F>
+    struct Call {
+        F* attempt;
+        std::exception_ptr thrown;
+
+        static std::int32_t run(void* user, ecf_attempt* handle) noexcept {
+            Call& call = *static_cast<Call*>(user);
+            try {
+                Attempt attempt(handle);
+                const Outcome outcome = (*call.attempt)(attempt);
+                return static_cast<std::int32_t>(outcome);
+            } catch (...) {
+                call.thrown = std::current_exception();
+                return ECF_OUTCOME_FATAL;
+            }
+        }
+    };
+
+    static void take_line(void* user, std::int32_t level, const char* line) noexcept {
+        try {
+            (*static_cast<Log*>(user))(level, line);
+        } catch (...) {
+        }
+    }
+
+    using Send = ecf_status (*)(ecf_client*, std::int32_t, const char* const*, ecf_reply**);
+    Reply send(Send function, const Words& words) {
+        const std::vector<const char*> argv = detail::pointers(words);
+        ecf_reply* handle = nullptr;
+        function(handle_.get(), static_cast<std::int32_t>(argv.size()), argv.data(), &handle);
+        return Reply(handle);
+    }
+
+    static Reply succeeded(Reply reply) {
+        const Status status = reply.status();
+        if (status == Status::ok) {
+            return reply;
+        }
+        const std::string what = std::string(name(status)) + ": " + std::string(reply.error());
+        throw Error(status, what, std::move(reply));
+    }
+
+    // Freed after the handle, which may still write to it.
+    std::unique_ptr<Log> log_;
+    std::unique_ptr<ecf_client, detail::Release<ecf_client, ecf_client_free>> handle_;
+};
+
+/// A delegated command without blocking, for event loops: ask next, make the attempt or let the
+/// time pass, tell the outcome.
+class Plan {
+public:
+    /// What is to be done now.
+    struct Step {
+        enum class Do { attempt = ECF_PLAN_ATTEMPT, wait = ECF_PLAN_WAIT, done = ECF_PLAN_DONE, give_up = ECF_PLAN_GIVE_UP };
+        Do what;
+        /// The pause, or how long the attempt may take.
+        std::chrono::milliseconds time;
+    };
+
+    /// `now` is on any clock that goes forward.
+    Plan(Client& client, Kind kind, const Settings& settings, std::chrono::milliseconds now)
+        : handle_(ecf_plan_new(client.get(), static_cast<std::int32_t>(kind),
+                               detail::pointers(settings).data(), detail::count(now))) {
+        if (!handle_) {
+            throw std::bad_alloc();
+        }
+    }
+
+    Step next(std::chrono::milliseconds now) {
+        std::uint64_t milliseconds = 0;
+        const std::int32_t step = ecf_plan_next(handle_.get(), detail::count(now), &milliseconds);
+        return {static_cast<Step::Do>(step), detail::milliseconds(milliseconds)};
+    }
+    std::string_view host() const noexcept { return ecf_plan_host(handle_.get()); }
+    std::uint16_t port() const noexcept { return ecf_plan_port(handle_.get()); }
+    std::uint32_t number() const noexcept { return ecf_plan_number(handle_.get()); }
+    Status outcome(Outcome outcome, std::chrono::milliseconds now) noexcept {
+        return detail::status(ecf_plan_outcome(handle_.get(), static_cast<std::int32_t>(outcome),
+                                               detail::count(now)));
+    }
+    Status status() const noexcept { return detail::status(ecf_plan_status(handle_.get())); }
+    std::string_view report() const noexcept { return ecf_plan_report(handle_.get()); }
+
+private:
+    std::unique_ptr<ecf_plan, detail::Release<ecf_plan, ecf_plan_free>> handle_;
+};
+
+}  // namespace ecf_failover
+
+#endif  // ECF_FAILOVER_HPP
