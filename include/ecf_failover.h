@@ -280,12 +280,16 @@ extern "C" {
  * ecf_client_set repairs it, and ecf_client_check tells what is wrong.
  *
  * @return a handle to be freed by ecf_client_free. NULL only on a bug of this library.
+ *
+ * @since 0.1.0
  */
 struct ecf_client *ecf_client_new(void);
 
 /**
  * Frees a client. Plans and replies that it made stay valid. NULL is ignored. No other
  * thread may be inside a call on this handle.
+ *
+ * @since 0.1.0
  */
 void ecf_client_free(struct ecf_client *client);
 
@@ -296,6 +300,8 @@ void ecf_client_free(struct ecf_client *client);
  * @param value  its value as text; "" brings back the default
  * @return ECF_OK; ECF_ERR_ARGUMENT for an unknown key or a value that it does not take: then
  *         nothing has changed, and the log tells the reason.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_client_set(struct ecf_client *client, const char *key, const char *value);
 
@@ -307,6 +313,8 @@ ecf_status ecf_client_set(struct ecf_client *client, const char *key, const char
  * @param needed  gets the size that the whole text needs, its NUL included; may be NULL
  * @return ECF_OK; ECF_ERR_TOO_SMALL when the text was cut; ECF_ERR_ARGUMENT for an unknown key
  *         and for ECF_PASS, which is never given out: then buf is "" and *needed 0.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_client_get(const struct ecf_client *client,
                           const char *key,
@@ -321,6 +329,8 @@ ecf_status ecf_client_get(const struct ecf_client *client,
  *
  * @param buf, cap, needed  as in ecf_client_get
  * @return ECF_OK, with or without problems; ECF_ERR_TOO_SMALL when the text was cut.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_client_check(const struct ecf_client *client, char *buf, size_t cap, size_t *needed);
 
@@ -336,6 +346,8 @@ ecf_status ecf_client_check(const struct ecf_client *client, char *buf, size_t c
  * @param buf, cap, needed  as in ecf_client_get
  * @return ECF_OK; ECF_ERR_CONFIG when the configuration cannot be used, then the text tells
  *         why; ECF_ERR_ARGUMENT for a number that is no kind; ECF_ERR_TOO_SMALL.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_client_explain(const struct ecf_client *client,
                               int32_t kind,
@@ -351,6 +363,8 @@ ecf_status ecf_client_explain(const struct ecf_client *client,
  * signal handler: it touches atomics only.
  *
  * @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_client_cancel(struct ecf_client *client);
 
@@ -358,6 +372,8 @@ ecf_status ecf_client_cancel(struct ecf_client *client);
  * Allows commands again after ecf_client_cancel. May be called from a signal handler.
  *
  * @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_client_resume(struct ecf_client *client);
 
@@ -367,6 +383,8 @@ ecf_status ecf_client_resume(struct ecf_client *client);
  *
  * @param user  handed to the callback as it is
  * @return ECF_OK; ECF_ERR_ARGUMENT when client is NULL.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_client_set_log(struct ecf_client *client, ecf_log_fn log, void *user);
 
@@ -381,6 +399,8 @@ ecf_status ecf_client_set_log(struct ecf_client *client, ecf_log_fn log, void *u
  * @param reply  gets the story of the command, on failure too; free it with ecf_reply_free.
  *               NULL when it is not wanted.
  * @return how it ended; the same as ecf_reply_status.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_send_task_cmd(struct ecf_client *client,
                              int32_t argc,
@@ -393,6 +413,8 @@ ecf_status ecf_send_task_cmd(struct ecf_client *client,
  *
  * @param argc, argv, reply  as in ecf_send_task_cmd
  * @return how it ended; the same as ecf_reply_status.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_send_user_cmd(struct ecf_client *client,
                              int32_t argc,
@@ -411,6 +433,8 @@ ecf_status ecf_send_user_cmd(struct ecf_client *client,
  * @param reply     as in ecf_send_task_cmd; the reply's text is "", but for NO_ECF
  * @return how it ended; ECF_ERR_CALLER when the callback answered ECF_OUTCOME_FATAL or a
  *         number that is no outcome.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_delegate(struct ecf_client *client,
                         int32_t kind,
@@ -421,16 +445,22 @@ ecf_status ecf_delegate(struct ecf_client *client,
 
 /**
  * The host to contact, an address of IPv6 without brackets. Valid during the callback.
+ *
+ * @since 0.1.0
  */
 const char *ecf_attempt_host(const struct ecf_attempt *attempt);
 
 /**
  * The port to contact, 1 to 65535; 0 for NULL.
+ *
+ * @since 0.1.0
  */
 uint16_t ecf_attempt_port(const struct ecf_attempt *attempt);
 
 /**
  * 1, 2, ... within this command; 0 for NULL.
+ *
+ * @since 0.1.0
  */
 uint32_t ecf_attempt_number(const struct ecf_attempt *attempt);
 
@@ -438,17 +468,23 @@ uint32_t ecf_attempt_number(const struct ecf_attempt *attempt);
  * How many milliseconds the whole attempt may take, counted from the start of the callback:
  * connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT), cut to what is
  * left of the command's deadline. 0 for NULL.
+ *
+ * @since 0.1.0
  */
 uint64_t ecf_attempt_timeout_ms(const struct ecf_attempt *attempt);
 
 /**
  * 1 when the command has been cancelled and the callback should return soon, else 0.
+ *
+ * @since 0.1.0
  */
 int32_t ecf_attempt_cancelled(const struct ecf_attempt *attempt);
 
 /**
  * Adds the caller's words about this attempt to the report and to the error line of its host.
  * Copied; the first 1,000 bytes of an attempt's notes are kept. NULL is ignored.
+ *
+ * @since 0.1.0
  */
 void ecf_attempt_note(struct ecf_attempt *attempt, const char *text);
 
@@ -463,6 +499,8 @@ void ecf_attempt_note(struct ecf_attempt *attempt, const char *text);
  * @return a plan to be freed by ecf_plan_free. A plan that cannot go on (a bad key, a bad
  *         configuration) is made too: it gives up at its first step and tells why. NULL only
  *         when client is NULL, kind is no ecf_kind, or a key has no value.
+ *
+ * @since 0.1.0
  */
 struct ecf_plan *ecf_plan_new(struct ecf_client *client,
                               int32_t kind,
@@ -478,22 +516,30 @@ struct ecf_plan *ecf_plan_new(struct ecf_client *client,
  *         is left of its time; after ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
  *         outcome of that attempt may still be told: a confirmed reply beats a cancel.
  *         ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
+ *
+ * @since 0.1.0
  */
 int32_t ecf_plan_next(struct ecf_plan *plan, uint64_t now_ms, uint64_t *ms);
 
 /**
  * The host of the attempt, or of the last one, an address of IPv6 without brackets; the
  * primary before the first. Valid until the next call on this plan. "" for NULL.
+ *
+ * @since 0.1.0
  */
 const char *ecf_plan_host(const struct ecf_plan *plan);
 
 /**
  * The port of that host; 0 for NULL.
+ *
+ * @since 0.1.0
  */
 uint16_t ecf_plan_port(const struct ecf_plan *plan);
 
 /**
  * The number of the attempt, 1, 2, ...; 0 before the first and for NULL.
+ *
+ * @since 0.1.0
  */
 uint32_t ecf_plan_number(const struct ecf_plan *plan);
 
@@ -505,27 +551,37 @@ uint32_t ecf_plan_number(const struct ecf_plan *plan);
  * @param now_ms   the time at which it ended
  * @return ECF_OK when it was taken; ECF_ERR_ARGUMENT for NULL, for a number that is no
  *         outcome, and when no attempt is under way (then nothing has changed).
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_plan_outcome(struct ecf_plan *plan, int32_t outcome, uint64_t now_ms);
 
 /**
  * How the plan ended; ECF_OK while it goes on. ECF_ERR_ARGUMENT for NULL.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_plan_status(const struct ecf_plan *plan);
 
 /**
  * The report so far, as ecf_reply_report has it; its status is null while the plan goes on.
  * Valid until the next call on this plan, also one of this function. "" for NULL.
+ *
+ * @since 0.1.0
  */
 const char *ecf_plan_report(const struct ecf_plan *plan);
 
 /**
  * Frees a plan and all strings read from it. NULL is ignored.
+ *
+ * @since 0.1.0
  */
 void ecf_plan_free(struct ecf_plan *plan);
 
 /**
  * How the command ended: what the send returned. ECF_ERR_ARGUMENT for NULL.
+ *
+ * @since 0.1.0
  */
 ecf_status ecf_reply_status(const struct ecf_reply *reply);
 
@@ -533,11 +589,15 @@ ecf_status ecf_reply_status(const struct ecf_reply *reply);
  * What ecflow_client would print on stdout, newlines included; "" if nothing, on failure, and
  * for NULL. A group that was refused in part has the text of its other commands. It may hold
  * any byte, also NUL: see ecf_reply_text_len. Valid until ecf_reply_free.
+ *
+ * @since 0.1.0
  */
 const char *ecf_reply_text(const struct ecf_reply *reply);
 
 /**
  * The length of the text in bytes, without the NUL that stands behind it.
+ *
+ * @since 0.1.0
  */
 size_t ecf_reply_text_len(const struct ecf_reply *reply);
 
@@ -545,21 +605,29 @@ size_t ecf_reply_text_len(const struct ecf_reply *reply);
  * Why it failed: one line for each attempted host, "host:port: why", in the order of their
  * first attempts; without an attempt, what is wrong and what to do. "" when the command
  * succeeded, and for NULL. Bytes as the server wrote them. Valid until ecf_reply_free.
+ *
+ * @since 0.1.0
  */
 const char *ecf_reply_error(const struct ecf_reply *reply);
 
 /**
  * The host that confirmed or refused the command; "" if none did. Valid until ecf_reply_free.
+ *
+ * @since 0.1.0
  */
 const char *ecf_reply_host(const struct ecf_reply *reply);
 
 /**
  * The port of that host; 0 if none answered.
+ *
+ * @since 0.1.0
  */
 uint16_t ecf_reply_port(const struct ecf_reply *reply);
 
 /**
  * How many attempts were made.
+ *
+ * @since 0.1.0
  */
 uint32_t ecf_reply_attempts(const struct ecf_reply *reply);
 
@@ -569,36 +637,50 @@ uint32_t ecf_reply_attempts(const struct ecf_reply *reply);
  * the command and did not confirm it), warnings, attempts_made, attempts_omitted, and
  * attempts: for each one number, host, port, stage, outcome, errno, start_ms, length_ms, note.
  * Members may be added. "" for NULL. Valid until ecf_reply_free.
+ *
+ * @since 0.1.0
  */
 const char *ecf_reply_report(const struct ecf_reply *reply);
 
 /**
  * Frees a reply and all strings read from it. NULL is ignored.
+ *
+ * @since 0.1.0
  */
 void ecf_reply_free(struct ecf_reply *reply);
 
 /**
  * The version of the library that is running, like "0.1.0". Static.
+ *
+ * @since 0.1.0
  */
 const char *ecf_version(void);
 
 /**
  * The same as a number: major * 10000 + minor * 100 + patch.
+ *
+ * @since 0.1.0
  */
 uint32_t ecf_version_number(void);
 
 /**
  * The name of an ecf_status, like "ECF_ERR_TIMEOUT"; "unknown" for other numbers. Static.
+ *
+ * @since 0.1.0
  */
 const char *ecf_status_name(int32_t status);
 
 /**
  * What an ecf_status means, in one sentence; "unknown" for other numbers. Static.
+ *
+ * @since 0.1.0
  */
 const char *ecf_status_text(int32_t status);
 
 /**
  * The name of an ecf_outcome, like "ECF_OUTCOME_NOT_SENT"; "unknown" for other numbers. Static.
+ *
+ * @since 0.1.0
  */
 const char *ecf_outcome_name(int32_t outcome);
 

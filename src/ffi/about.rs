@@ -8,12 +8,16 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 const UNKNOWN: &CStr = c"unknown";
 
 /// The version of the library that is running, like "0.1.0". Static.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ecf_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
 /// The same as a number: major * 10000 + minor * 100 + patch.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ecf_version_number() -> u32 {
     const NUMBER: u32 = part(env!("CARGO_PKG_VERSION_MAJOR")) * 10_000
@@ -33,6 +37,8 @@ const fn part(digits: &str) -> u32 {
 }
 
 /// The name of an ecf_status, like "ECF_ERR_TIMEOUT"; "unknown" for other numbers. Static.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ecf_status_name(status: i32) -> *const c_char {
     Status::from_number(status)
@@ -41,6 +47,8 @@ pub extern "C" fn ecf_status_name(status: i32) -> *const c_char {
 }
 
 /// What an ecf_status means, in one sentence; "unknown" for other numbers. Static.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ecf_status_text(status: i32) -> *const c_char {
     Status::from_number(status)
@@ -49,6 +57,8 @@ pub extern "C" fn ecf_status_text(status: i32) -> *const c_char {
 }
 
 /// The name of an ecf_outcome, like "ECF_OUTCOME_NOT_SENT"; "unknown" for other numbers. Static.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ecf_outcome_name(outcome: i32) -> *const c_char {
     outcome_from_number(outcome)

@@ -39,6 +39,8 @@ pub type ecf_attempt_fn =
 /// @param reply     as in ecf_send_task_cmd; the reply's text is "", but for NO_ECF
 /// @return how it ended; ECF_ERR_CALLER when the callback answered ECF_OUTCOME_FATAL or a
 ///         number that is no outcome.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_delegate(
     client: *mut ecf_client,
@@ -116,6 +118,8 @@ unsafe fn part<T>(
 }
 
 /// The host to contact, an address of IPv6 without brackets. Valid during the callback.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_attempt_host(attempt: *const ecf_attempt) -> *const c_char {
     // SAFETY: as the header asks of every attempt.
@@ -123,6 +127,8 @@ pub unsafe extern "C" fn ecf_attempt_host(attempt: *const ecf_attempt) -> *const
 }
 
 /// The port to contact, 1 to 65535; 0 for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_attempt_port(attempt: *const ecf_attempt) -> u16 {
     // SAFETY: as the header asks of every attempt.
@@ -130,6 +136,8 @@ pub unsafe extern "C" fn ecf_attempt_port(attempt: *const ecf_attempt) -> u16 {
 }
 
 /// 1, 2, ... within this command; 0 for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_attempt_number(attempt: *const ecf_attempt) -> u32 {
     // SAFETY: as the header asks of every attempt.
@@ -139,6 +147,8 @@ pub unsafe extern "C" fn ecf_attempt_number(attempt: *const ecf_attempt) -> u32 
 /// How many milliseconds the whole attempt may take, counted from the start of the callback:
 /// connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT), cut to what is
 /// left of the command's deadline. 0 for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_attempt_timeout_ms(attempt: *const ecf_attempt) -> u64 {
     // SAFETY: as the header asks of every attempt.
@@ -146,6 +156,8 @@ pub unsafe extern "C" fn ecf_attempt_timeout_ms(attempt: *const ecf_attempt) -> 
 }
 
 /// 1 when the command has been cancelled and the callback should return soon, else 0.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_attempt_cancelled(attempt: *const ecf_attempt) -> i32 {
     // SAFETY: as the header asks of every attempt.
@@ -158,6 +170,8 @@ pub unsafe extern "C" fn ecf_attempt_cancelled(attempt: *const ecf_attempt) -> i
 
 /// Adds the caller's words about this attempt to the report and to the error line of its host.
 /// Copied; the first 1,000 bytes of an attempt's notes are kept. NULL is ignored.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_attempt_note(attempt: *mut ecf_attempt, text: *const c_char) {
     guarded((), || {

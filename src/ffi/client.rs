@@ -45,6 +45,8 @@ unsafe fn borrowed<'a>(client: *const ecf_client) -> Option<&'a Client> {
 /// ecf_client_set repairs it, and ecf_client_check tells what is wrong.
 ///
 /// @return a handle to be freed by ecf_client_free. NULL only on a bug of this library.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ecf_client_new() -> *mut ecf_client {
     guarded(std::ptr::null_mut(), || {
@@ -55,6 +57,8 @@ pub extern "C" fn ecf_client_new() -> *mut ecf_client {
 
 /// Frees a client. Plans and replies that it made stay valid. NULL is ignored. No other
 /// thread may be inside a call on this handle.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_free(client: *mut ecf_client) {
     guarded((), || {
@@ -71,6 +75,8 @@ pub unsafe extern "C" fn ecf_client_free(client: *mut ecf_client) {
 /// @param value  its value as text; "" brings back the default
 /// @return ECF_OK; ECF_ERR_ARGUMENT for an unknown key or a value that it does not take: then
 ///         nothing has changed, and the log tells the reason.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_set(
     client: *mut ecf_client,
@@ -97,6 +103,8 @@ pub unsafe extern "C" fn ecf_client_set(
 /// @param needed  gets the size that the whole text needs, its NUL included; may be NULL
 /// @return ECF_OK; ECF_ERR_TOO_SMALL when the text was cut; ECF_ERR_ARGUMENT for an unknown key
 ///         and for ECF_PASS, which is never given out: then buf is "" and *needed 0.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_get(
     client: *const ecf_client,
@@ -123,6 +131,8 @@ pub unsafe extern "C" fn ecf_client_get(
 ///
 /// @param buf, cap, needed  as in ecf_client_get
 /// @return ECF_OK, with or without problems; ECF_ERR_TOO_SMALL when the text was cut.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_check(
     client: *const ecf_client,
@@ -149,6 +159,8 @@ pub unsafe extern "C" fn ecf_client_check(
 /// @param buf, cap, needed  as in ecf_client_get
 /// @return ECF_OK; ECF_ERR_CONFIG when the configuration cannot be used, then the text tells
 ///         why; ECF_ERR_ARGUMENT for a number that is no kind; ECF_ERR_TOO_SMALL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_explain(
     client: *const ecf_client,
@@ -185,6 +197,8 @@ pub unsafe extern "C" fn ecf_client_explain(
 /// signal handler: it touches atomics only.
 ///
 /// @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_cancel(client: *mut ecf_client) -> ecf_status {
     // No guard: it is not for signal handlers, and nothing here can panic.
@@ -201,6 +215,8 @@ pub unsafe extern "C" fn ecf_client_cancel(client: *mut ecf_client) -> ecf_statu
 /// Allows commands again after ecf_client_cancel. May be called from a signal handler.
 ///
 /// @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_resume(client: *mut ecf_client) -> ecf_status {
     // SAFETY: the caller promises a live handle or NULL.
@@ -218,6 +234,8 @@ pub unsafe extern "C" fn ecf_client_resume(client: *mut ecf_client) -> ecf_statu
 ///
 /// @param user  handed to the callback as it is
 /// @return ECF_OK; ECF_ERR_ARGUMENT when client is NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_client_set_log(
     client: *mut ecf_client,

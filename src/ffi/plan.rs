@@ -29,6 +29,8 @@ pub struct ecf_plan {
 /// @return a plan to be freed by ecf_plan_free. A plan that cannot go on (a bad key, a bad
 ///         configuration) is made too: it gives up at its first step and tells why. NULL only
 ///         when client is NULL, kind is no ecf_kind, or a key has no value.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_new(
     client: *mut ecf_client,
@@ -62,6 +64,8 @@ pub unsafe extern "C" fn ecf_plan_new(
 ///         is left of its time; after ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
 ///         outcome of that attempt may still be told: a confirmed reply beats a cancel.
 ///         ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_next(plan: *mut ecf_plan, now_ms: u64, ms: *mut u64) -> i32 {
     let give_up = ecf_step::ECF_PLAN_GIVE_UP as i32;
@@ -95,6 +99,8 @@ impl ecf_plan {
 
 /// The host of the attempt, or of the last one, an address of IPv6 without brackets; the
 /// primary before the first. Valid until the next call on this plan. "" for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_host(plan: *const ecf_plan) -> *const c_char {
     // SAFETY: the caller promises a live plan or NULL.
@@ -102,6 +108,8 @@ pub unsafe extern "C" fn ecf_plan_host(plan: *const ecf_plan) -> *const c_char {
 }
 
 /// The port of that host; 0 for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
     // SAFETY: the caller promises a live plan or NULL.
@@ -109,6 +117,8 @@ pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
 }
 
 /// The number of the attempt, 1, 2, ...; 0 before the first and for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_number(plan: *const ecf_plan) -> u32 {
     // SAFETY: the caller promises a live plan or NULL.
@@ -122,6 +132,8 @@ pub unsafe extern "C" fn ecf_plan_number(plan: *const ecf_plan) -> u32 {
 /// @param now_ms   the time at which it ended
 /// @return ECF_OK when it was taken; ECF_ERR_ARGUMENT for NULL, for a number that is no
 ///         outcome, and when no attempt is under way (then nothing has changed).
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_outcome(
     plan: *mut ecf_plan,
@@ -154,6 +166,8 @@ pub unsafe extern "C" fn ecf_plan_outcome(
 }
 
 /// How the plan ended; ECF_OK while it goes on. ECF_ERR_ARGUMENT for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> ecf_status {
     // SAFETY: the caller promises a live plan or NULL.
@@ -165,6 +179,8 @@ pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> ecf_status {
 
 /// The report so far, as ecf_reply_report has it; its status is null while the plan goes on.
 /// Valid until the next call on this plan, also one of this function. "" for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_report(plan: *const ecf_plan) -> *const c_char {
     guarded(EMPTY, || {
@@ -179,6 +195,8 @@ pub unsafe extern "C" fn ecf_plan_report(plan: *const ecf_plan) -> *const c_char
 }
 
 /// Frees a plan and all strings read from it. NULL is ignored.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_free(plan: *mut ecf_plan) {
     guarded((), || {

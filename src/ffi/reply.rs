@@ -79,6 +79,8 @@ unsafe fn part<T>(reply: *const ecf_reply, otherwise: T, read: impl FnOnce(&ecf_
 }
 
 /// How the command ended: what the send returned. ECF_ERR_ARGUMENT for NULL.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_status(reply: *const ecf_reply) -> ecf_status {
     // SAFETY: as the header asks of every reply.
@@ -88,6 +90,8 @@ pub unsafe extern "C" fn ecf_reply_status(reply: *const ecf_reply) -> ecf_status
 /// What ecflow_client would print on stdout, newlines included; "" if nothing, on failure, and
 /// for NULL. A group that was refused in part has the text of its other commands. It may hold
 /// any byte, also NUL: see ecf_reply_text_len. Valid until ecf_reply_free.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_text(reply: *const ecf_reply) -> *const c_char {
     // SAFETY: as the header asks of every reply.
@@ -95,6 +99,8 @@ pub unsafe extern "C" fn ecf_reply_text(reply: *const ecf_reply) -> *const c_cha
 }
 
 /// The length of the text in bytes, without the NUL that stands behind it.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_text_len(reply: *const ecf_reply) -> usize {
     // SAFETY: as the header asks of every reply.
@@ -104,6 +110,8 @@ pub unsafe extern "C" fn ecf_reply_text_len(reply: *const ecf_reply) -> usize {
 /// Why it failed: one line for each attempted host, "host:port: why", in the order of their
 /// first attempts; without an attempt, what is wrong and what to do. "" when the command
 /// succeeded, and for NULL. Bytes as the server wrote them. Valid until ecf_reply_free.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_error(reply: *const ecf_reply) -> *const c_char {
     // SAFETY: as the header asks of every reply.
@@ -111,6 +119,8 @@ pub unsafe extern "C" fn ecf_reply_error(reply: *const ecf_reply) -> *const c_ch
 }
 
 /// The host that confirmed or refused the command; "" if none did. Valid until ecf_reply_free.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_host(reply: *const ecf_reply) -> *const c_char {
     // SAFETY: as the header asks of every reply.
@@ -118,6 +128,8 @@ pub unsafe extern "C" fn ecf_reply_host(reply: *const ecf_reply) -> *const c_cha
 }
 
 /// The port of that host; 0 if none answered.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_port(reply: *const ecf_reply) -> u16 {
     // SAFETY: as the header asks of every reply.
@@ -125,6 +137,8 @@ pub unsafe extern "C" fn ecf_reply_port(reply: *const ecf_reply) -> u16 {
 }
 
 /// How many attempts were made.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_attempts(reply: *const ecf_reply) -> u32 {
     // SAFETY: as the header asks of every reply.
@@ -136,6 +150,8 @@ pub unsafe extern "C" fn ecf_reply_attempts(reply: *const ecf_reply) -> u32 {
 /// the command and did not confirm it), warnings, attempts_made, attempts_omitted, and
 /// attempts: for each one number, host, port, stage, outcome, errno, start_ms, length_ms, note.
 /// Members may be added. "" for NULL. Valid until ecf_reply_free.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_report(reply: *const ecf_reply) -> *const c_char {
     // SAFETY: as the header asks of every reply.
@@ -148,6 +164,8 @@ pub unsafe extern "C" fn ecf_reply_report(reply: *const ecf_reply) -> *const c_c
 }
 
 /// Frees a reply and all strings read from it. NULL is ignored.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_reply_free(reply: *mut ecf_reply) {
     guarded((), || {

@@ -19,6 +19,8 @@ use crate::client::{Client, Reply, Status};
 /// @param reply  gets the story of the command, on failure too; free it with ecf_reply_free.
 ///               NULL when it is not wanted.
 /// @return how it ended; the same as ecf_reply_status.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_send_task_cmd(
     client: *mut ecf_client,
@@ -35,6 +37,8 @@ pub unsafe extern "C" fn ecf_send_task_cmd(
 ///
 /// @param argc, argv, reply  as in ecf_send_task_cmd
 /// @return how it ended; the same as ecf_reply_status.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_send_user_cmd(
     client: *mut ecf_client,

@@ -15,7 +15,7 @@
 mod harness;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use harness::{Peer, Program, compile, library_directory, replies, scratch, source_root};
 
@@ -220,6 +220,89 @@ fn the_exported_symbols_are_the_listed_ones() {
             "{symbol} is in the header"
         );
     }
+}
+
+#[test]
+fn every_function_tells_since_when_it_is_there() {
+    let header = fs::read_to_string(source_root().join("include/ecf_failover.h")).unwrap();
+    for symbol in include_str!("symbols.txt").lines() {
+        let (before, _) = header.rsplit_once(&format!("{symbol}(")).expect(symbol);
+        let comment = before.rsplit("/**").next().expect("a comment");
+        assert!(comment.contains("@since 0.1.0"), "{symbol}");
+    }
+}
+
+/// The functions of the header with empty bodies, as C++, where the enumerations have types:
+/// what a compiler takes from the header, and nothing of what is inside.
+#[cfg(target_arch = "x86_64")]
+fn hollow_library() -> PathBuf {
+    let header = fs::read_to_string(source_root().join("include/ecf_failover.h")).unwrap();
+    let code: String = header
+        .split("/*")
+        .map(|part| part.split_once("*/").map_or(part, |(_, code)| code))
+        .collect();
+    let (_, functions) = code.split_once("extern \"C\" {").expect("functions");
+    let functions = functions.split_once("#endif").expect("an end").1;
+    let (functions, _) = functions.split_once("#ifdef").expect("an end");
+    let mut source = String::from("#include \"ecf_failover.h\"\nextern \"C\" {\n");
+    for function in functions.split_terminator(';').map(str::trim) {
+        let body = match function.starts_with("void ecf_") {
+            _ if function.is_empty() => continue,
+            true => "{}",
+            false => "{ return {}; }",
+        };
+        source.push_str(&format!("{function} {body}\n"));
+    }
+    // Numbers that travel as int32_t are types, too.
+    for name in ["ecf_outcome", "ecf_kind", "ecf_step"] {
+        source.push_str(&format!("{name} the_{name}() {{ return {{}}; }}\n"));
+    }
+    source.push_str("}\n");
+    let directory = scratch("hollow");
+    let (file, library) = (directory.join("hollow.cpp"), directory.join("hollow.so"));
+    fs::write(&file, source).unwrap();
+    let include = source_root().join("include");
+    let paths = [&file, &include, &library].map(|path| path.to_str().unwrap());
+    Program::new("g++", &[])
+        .args(&[
+            "-std=c++17",
+            "-g",
+            "-shared",
+            "-fPIC",
+            paths[0],
+            "-I",
+            paths[1],
+            "-o",
+            paths[2],
+        ])
+        .succeed();
+    library
+}
+
+/// `ECF_FAILOVER_BASELINE=1 cargo test --test abi` makes the baseline anew: after a release.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn nothing_that_the_last_release_promised_has_changed() {
+    let library = hollow_library();
+    let library = library.to_str().unwrap();
+    let baseline = source_root().join("tests/abi/baseline.abi");
+    if std::env::var_os("ECF_FAILOVER_BASELINE").is_some() {
+        let dump = Program::new("abidw", &[])
+            .args(&[
+                "--no-corpus-path",
+                "--no-comp-dir-path",
+                "--no-show-locs",
+                library,
+            ])
+            .succeed();
+        fs::write(&baseline, dump).unwrap();
+    }
+    // Its exit status has a bit for any change, also for functions that are only new.
+    let output = Program::new("abidiff", &[])
+        .args(&["--no-added-syms", baseline.to_str().unwrap(), library])
+        .run();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}");
 }
 
 #[test]
