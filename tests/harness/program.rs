@@ -1,8 +1,9 @@
 //! Compilers and programs, as a stranger would use them on the built library.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The root of the sources.
@@ -70,15 +71,25 @@ impl Program {
             .0
             .spawn()
             .unwrap_or_else(|why| panic!("{shown}: {why}"));
+        // More than a pipe holds must not stop it.
+        let stdout = drain(child.stdout.take().expect("a pipe"));
+        let stderr = drain(child.stderr.take().expect("a pipe"));
         let end = Instant::now() + Duration::from_secs(60);
-        while child.try_wait().expect("a child").is_none() {
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("a child") {
+                break status;
+            }
             if Instant::now() > end {
                 child.kill().ok();
                 panic!("{shown} did not end within a minute");
             }
             thread::sleep(Duration::from_millis(2));
+        };
+        Output {
+            status,
+            stdout: stdout.join().expect("its output"),
+            stderr: stderr.join().expect("its output"),
         }
-        child.wait_with_output().expect("its output")
     }
 
     /// Runs it and wants success; gives its stdout.
@@ -94,6 +105,14 @@ impl Program {
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        pipe.read_to_end(&mut text).ok();
+        text
+    })
 }
 
 const STRICT: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic"];
