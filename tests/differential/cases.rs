@@ -76,9 +76,9 @@ const fn state(name: &'static str, lines: &'static [&'static str]) -> State {
 
 /// What removes the traces of the case before. Refusals do not matter here.
 pub(crate) const CLEAN: &[&str] = &[
-    "--zombie_remove /s1/f1/t1 /s1/f1/t3 /s1/f1/t9 /s1/f2/a1 /s1/f2/a2",
+    "--zombie_remove /s1/f1/t1 /s1/f1/t3 /s1/f1/t9 /s1/f2/a1 /s1/f2/a2 /s1/nope",
     "--delete _all_ force yes",
-    "--zombie_remove /s1/f1/t1 /s1/f1/t3 /s1/f1/t9 /s1/f2/a1 /s1/f2/a2",
+    "--zombie_remove /s1/f1/t1 /s1/f1/t3 /s1/f1/t9 /s1/f2/a1 /s1/f2/a2 /s1/nope",
     "--ch_drop_user",
     "--alter delete variable SRV /",
     "--alter delete variable NV8 /",
@@ -261,7 +261,7 @@ const TWO_ZOMBIES: State = state(
         "--init=4711",
         "ECF_PASS=zPass1 --event=ev",
         "ECF_NAME=/s1/f1/t9 ECF_PASS=zPass2 ECF_RID=777 ECF_TRYNO=2 --meter=m 1",
-        "--zombie_block=/s1/f1/t9",
+        "--zombie_fail=/s1/f1/t9",
     ],
 );
 const HANDLES: State = state(
@@ -579,7 +579,6 @@ pub(crate) const OPTIONS: &[Case] = &[
     done("--ping --suites"),
     done("--suites --ping"),
     local("NO_ECF=1 --ping"),
-    local("NO_ECF= --ping"),
     local("NO_ECF=1 --event=ev"),
     wrong("--ping --port=abc"),
     wrong("--ping --port"),
@@ -606,6 +605,10 @@ pub(crate) const OPTIONS: &[Case] = &[
     rejected("ECF_USER=fred ECF_CUSTOM_PASSWD={home}/passwd --group=`suites; ping`"),
     wrong("ECF_USER=joe ECF_CUSTOM_PASSWD={home}/passwd --suites"),
     done("ECF_PASSWD=/nonexistent --suites"),
+    done("--ping --debug"),
+    local("--debug"),
+    wrong("--ping --http"),
+    wrong("--ping --https"),
     wrong("--ping --ssl"),
     wrong("ECF_SSL=1 --ping"),
 ];
@@ -1149,10 +1152,14 @@ pub(crate) const ZOMBIES: &[Case] = &[
     done("--zombie_fail=/s1/f1/t1").from(WRONG_PASSWORD),
     done("--zombie_block=/s1/f1/t1").from(WRONG_PASSWORD),
     done("--zombie_remove=/s1/f1/t9").from(NO_SUCH_TASK),
+    rejected("--zombie_block=/s1/f1/t9").from(NO_SUCH_TASK),
     done("--zombie_remove=/s1/nope"),
     done("--zombie_adopt=/s1/f1/t1").from(WRONG_PASSWORD),
-    rejected("--zombie_adopt=/s1/f1/t1").from(WRONG_ID),
-    rejected("--zombie_kill=/s1/f1/t1").from(WRONG_PASSWORD),
+    done("--zombie_adopt=/s1/f1/t1").from(WRONG_ID),
+    done("--zombie_fail=/s1/f1/t1").from(WRONG_ID),
+    rejected("--zombie_adopt=/s1/f1/t9").from(NO_SUCH_TASK),
+    done("--zombie_kill=/s1/f1/t1").from(WRONG_PASSWORD),
+    rejected("--zombie_kill=/s1/f1/t9").from(NO_SUCH_TASK),
     wrong("--zombie_fob=abc"),
     wrong("--zombie_fob=/s1/f1/t9 777"),
     wrong("--zombie_fob=/s1/f1/t9 777 zpass"),
@@ -1215,7 +1222,7 @@ pub(crate) const CLIENT_HANDLES: &[Case] = &[
     done("--news=77 0 0"),
     wrong("--news=0 0"),
     wrong("--news=a b c"),
-    wrong("--news=0 0 -1"),
+    done("--news=0 0 -1"),
     wrong("--news=0 0 0 0"),
     wrong("--news"),
     done("--sync=0 0 0"),
@@ -1233,7 +1240,7 @@ pub(crate) const CLIENT_HANDLES: &[Case] = &[
     done("--sync_full=1").from(HANDLES),
     wrong("--sync_full=x"),
     wrong("--sync_full"),
-    wrong("--sync_full=0 0"),
+    done("--sync_full=0 0"),
 ];
 
 /// Groups (protocol 9).
@@ -1286,7 +1293,8 @@ pub(crate) const GROUP: &[Case] = &[
     done("--group=`zombie_remove /s1/f1/t1; ch_drop 1`").from(HANDLES),
     rejected("--group=`delete yes /nope`"),
     rejected("--group=`reloadpasswdfile; suspend /s1`"),
-    done("--group=`event=ev; label=l x`").from(ACTIVE),
+    done("ECF_NAME=/s1/f1/t1 ECF_PASS=_DJP_ ECF_RID=4711 --group=`event=ev; label=l x`")
+        .from(ACTIVE),
     wrong("--group=`delete /s3`"),
     wrong("--group=halt"),
     wrong("--group="),

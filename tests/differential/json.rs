@@ -36,6 +36,7 @@ impl Json {
                     value.write(format!("{place}[{index}]"), lines);
                 }
             }
+            Self::Members(members) if members.is_empty() => lines.push(format!("{place} = {{}}")),
             Self::Members(members) => {
                 let mut before = String::from("nothing");
                 for (name, value) in members {
