@@ -62,23 +62,17 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "the server looks for the node in the file, and refuses",
         aspects: &[Request],
-        lines: &[
-            "--replace=/s1/f9 {files}/repl.def",
-        ],
+        lines: &["--replace=/s1/f9 {files}/repl.def"],
     },
     Difference {
         reason: "extern lines are refused: they would end the server",
         aspects: &[Request, End],
-        lines: &[
-            "--load={files}/externs.def # no suites",
-        ],
+        lines: &["--load={files}/externs.def # no suites"],
     },
     Difference {
         reason: "force as the third word would be ignored, so it is refused",
         aspects: &[Request, End],
-        lines: &[
-            "--replace /s1/f2 {files}/repl.def force",
-        ],
+        lines: &["--replace /s1/f2 {files}/repl.def force"],
     },
     Difference {
         reason: "needs ecFlow's own reader of definitions: not offered",
@@ -156,9 +150,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "a value of 5.17.0, whose server checks it",
         aspects: &[Request],
-        lines: &[
-            "--alter add inlimit /s1:lim2 `-s 1` /s1/f1/t3",
-        ],
+        lines: &["--alter add inlimit /s1:lim2 `-s 1` /s1/f1/t3"],
     },
     Difference {
         reason: "a type of 5.17.0: the server is asked for its version first",
@@ -178,9 +170,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "the path of the limit is not taken for the path of a node too",
         aspects: &[Request, End],
-        lines: &[
-            "--alter delete limit_path lim2 /s1/f1/t1 /s1",
-        ],
+        lines: &["--alter delete limit_path lim2 /s1/f1/t1 /s1"],
     },
     Difference {
         reason: "no question is asked: yes must be given",
@@ -215,23 +205,17 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "the server is asked for its handles first",
         aspects: &[Request],
-        lines: &[
-            "--sync_full=1 # two client handles",
-        ],
+        lines: &["--sync_full=1 # two client handles"],
     },
     Difference {
         reason: "the server is asked for its handles first: it would crash",
         aspects: &[Request, Effect],
-        lines: &[
-            "--sync_full=77",
-        ],
+        lines: &["--sync_full=77"],
     },
     Difference {
         reason: "the log's path is printed, nothing is drawn",
         aspects: &[End],
-        lines: &[
-            "PATH=/nowhere --server_load",
-        ],
+        lines: &["PATH=/nowhere --server_load"],
     },
     Difference {
         reason: "what a command waits for is told in its report, not on stdout",
@@ -259,25 +243,17 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "-h and -v are --help and --version, as in 5.17.0",
         aspects: &[End],
-        lines: &[
-            "-h",
-            "-v",
-        ],
+        lines: &["-h", "-v"],
     },
     Difference {
         reason: "--debug goes beside a command, as in 5.17.0",
         aspects: &[End],
-        lines: &[
-            "--debug",
-        ],
+        lines: &["--debug"],
     },
     Difference {
         reason: "two commands in one call are refused, not half forgotten",
         aspects: &[Request, End],
-        lines: &[
-            "--ping --suites",
-            "--suites --ping",
-        ],
+        lines: &["--ping --suites", "--suites --ping"],
     },
     Difference {
         reason: "a number that is none is an error",
@@ -314,44 +290,32 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "quotes around the suite are removed, as in 5.17.0",
         aspects: &[Request, End],
-        lines: &[
-            "--begin=\"s3\"",
-        ],
+        lines: &["--begin=\"s3\""],
     },
     Difference {
         reason: "--password is used, as in 5.17.0",
         aspects: &[Request],
-        lines: &[
-            "--suites --user=fred --password=secret",
-        ],
+        lines: &["--suites --user=fred --password=secret"],
     },
     Difference {
         reason: "--password goes with the login name, too",
         aspects: &[Request, End],
-        lines: &[
-            "--suites --password=secret",
-        ],
+        lines: &["--suites --password=secret"],
     },
     Difference {
         reason: "not decided: an empty value is taken for none, and begins all suites",
         aspects: &[Request, End],
-        lines: &[
-            "--begin=",
-        ],
+        lines: &["--begin="],
     },
     Difference {
         reason: "not decided: handle 0 is refused, where it registers a new one",
         aspects: &[Request, End],
-        lines: &[
-            "--ch_register=0 true s1 # two client handles",
-        ],
+        lines: &["--ch_register=0 true s1 # two client handles"],
     },
     Difference {
         reason: "not decided: a second word that is neither true nor false is taken for a suite, where it is dropped",
         aspects: &[Request, Effect],
-        lines: &[
-            "--ch_register=2 xx s1 # two client handles",
-        ],
+        lines: &["--ch_register=2 xx s1 # two client handles"],
     },
 ];
 

@@ -28,9 +28,12 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
+use ecf_failover::command::COMMANDS;
+
 use cases::{Case, End};
 use differences::{Aspect, DIFFERENCES};
 use sides::{Bench, Seen};
+use words::CommandLine;
 
 #[test]
 fn task_commands_are_sent_printed_and_ended_as_by_ecflow_client() {
@@ -121,6 +124,20 @@ fn every_case_stands_once_and_every_difference_belongs_to_one() {
         }
     }
     println!("{} cases", names.len());
+}
+
+#[test]
+fn every_command_has_cases_that_are_sent() {
+    for command in COMMANDS {
+        let is_this = |case: &&Case| {
+            let line = CommandLine::read(case.line, str::to_owned);
+            let first = line.words.first().and_then(|word| word.strip_prefix("--"));
+            let name = first.map(|word| word.split('=').next());
+            name == Some(Some(command.name)) && matches!(case.end, End::Done | End::Rejected)
+        };
+        let count = cases::ALL.iter().copied().flatten().filter(is_this).count();
+        assert!(count > 0, "no case of --{}", command.name);
+    }
 }
 
 #[test]
@@ -303,7 +320,9 @@ impl Verdict {
 
     /// Marks the rows that list a difference; gives whether there are any.
     fn mark(&mut self, name: &str, aspect: Aspect) -> bool {
-        let listed: Vec<_> = rows().filter(|place| is_row_of(*place, name, aspect)).collect();
+        let listed: Vec<_> = rows()
+            .filter(|place| is_row_of(*place, name, aspect))
+            .collect();
         self.occurred.extend(&listed);
         !listed.is_empty()
     }
@@ -314,7 +333,10 @@ impl Verdict {
             let difference = &DIFFERENCES[row];
             let (line, aspect) = (difference.lines[line], difference.aspects[at]);
             let is_here = table.iter().any(|case| difference.has(line, &case.name()));
-            is_here.then(|| format!("{line}\n   {aspect:?} is listed, but does not differ\n"))
+            is_here.then(|| {
+                let reason = difference.reason;
+                format!("{line}\n   {aspect:?} is listed ({reason}), but does not differ\n")
+            })
         });
         let wrong: Vec<_> = self.unlisted.iter().cloned().chain(stale).collect();
         assert!(
