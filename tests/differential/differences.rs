@@ -48,6 +48,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--replace=/n1/t {files}/newsuite.def false # no suites",
             "--replace=/s1 {files}/repl.def # an active task",
             "--group=`load={files}/newsuite.def; begin=n1`",
+            "--group=`plug /s2/f /s3; order /s3 top; replace /n1 {files}/newsuite.def`",
         ],
     },
     Difference {
@@ -119,6 +120,9 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--group=`get=/s1/f1; show`",
             "--group=`get /s1/f1/t1; show state`",
             "--group=`sync_full 0; show`",
+            "--group=`show; get`",
+            "--group=`get; show; suites`",
+            "--get_s",
         ],
     },
     Difference {
@@ -128,6 +132,10 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--wait=`/s1/f1/t1 == ((` # an active task",
             "--query trigger /s1/f1/t2 ((",
             "--query trigger /s1/f1/t2 /s1/f1/t1",
+            "--group=`query trigger /s1 '1 == 1'`",
+            "--query trigger /s1 ``",
+            "--wait=` `",
+            "--wait=/s1/f1/t1",
         ],
     },
     Difference {
@@ -137,6 +145,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--label=l --hello",
             "--abort `--some reason--` # an active task",
             "--alter add variable NV5 --hello /s1/f1/t1",
+            "--alter change label l --x /s1/f1/t1",
         ],
     },
     Difference {
@@ -145,6 +154,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         lines: &[
             "--abort= # an active task",
             "--alter add variable NV4 `` /s1/f1/t1",
+            "--alter add label lnew `` /s1/f1/t1",
         ],
     },
     Difference {
@@ -170,7 +180,10 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "the path of the limit is not taken for the path of a node too",
         aspects: &[Request, End],
-        lines: &["--alter delete limit_path lim2 /s1/f1/t1 /s1"],
+        lines: &[
+            "--alter delete limit_path lim2 /s1/f1/t1 /s1",
+            "--alter delete limit_path lim /s1/f1/t1 /s1",
+        ],
     },
     Difference {
         reason: "no question is asked: yes must be given",
@@ -185,6 +198,9 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--delete=/s3 /s2",
             "--group=`delete /s3`",
             "--group=halt",
+            "--group=`shutdown`",
+            "--delete=YES /s3",
+            "--delete=_all_ /s3 yes",
         ],
     },
     Difference {
@@ -193,6 +209,9 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         lines: &[
             "--group=`query state /s1; query state /s2; query dstate /s1/f1`",
             "--group=`file /s1/f1/t1 script 2; file /s1/f1/t1 manual`",
+            "--group=`suites; suites`",
+            "--group=`get; get_state`",
+            "--group=`get; get=/s1; show`",
         ],
     },
     Difference {
@@ -253,7 +272,11 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         reason: "two commands in one call are refused, not half forgotten",
         aspects: &[Request, End],
-        lines: &["--ping --suites", "--suites --ping"],
+        lines: &[
+            "--ping --suites",
+            "--suites --ping",
+            "--suspend /s1 --suspend /s2",
+        ],
     },
     Difference {
         reason: "a number that is none is an error",
@@ -262,6 +285,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "ECF_TRYNO=abc --init=4711",
             "ECF_TRYNO=3x --init=4711",
             "--news=0 0 -1",
+            "--news=0 0 4294967295",
+            "--sync=0 -1 0",
         ],
     },
     Difference {
@@ -273,6 +298,38 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--sync_full=0 0",
             "--alter set_flag late x /s2",
             "--edit_script=/s1/f1/t1 submit_file {home}/script.usr xx",
+            "--edit_script=/s1/f1/t1 pre_process_file {home}/script.usr x",
+            "--alter add variable A b c /s1/f1/t1",
+            "--alter add label x y z /s1/f1/t1",
+            "--alter sort variable recursive x /s1",
+            "--alter add limit l 5 6 /s1",
+            "--alter add inlimit lim 1 2 /s1/f2/a1",
+            "--alter add time 10:00 20:00 01:00 /s1/f1/t1",
+            "--alter add day monday tuesday /s1/f1/t1",
+            "--alter delete zombie user x /s1/f1/t1",
+            "--alter delete trigger x /s1/f1/t2",
+            "--alter delete repeat x /s1/f1",
+            "--alter delete late x /s1/f1/t1",
+            "--suspend /s1 ``",
+            "--suspend /s1 s2 /s2",
+            "--resume x /s1",
+            "--kill x /s1",
+            "--status force /s1",
+            "--check x /s1",
+            "--edit_history x /s1",
+            "--edit_history clear /s1",
+            "--edit_history=/s1 clear",
+            "--archive=x /s3",
+            "--delete=x yes /s3",
+            "--query trigger /s1 `1 == 1` x",
+            "--show=state x",
+            "--shutdown=yes x",
+            "--msg=a b",
+            "--msg `a b` c",
+            "--stats x",
+            "--queue=q active active",
+            "--wait=`1 == 1` x",
+            "--complete x",
         ],
     },
     Difference {
@@ -303,6 +360,77 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         lines: &["--suites --password=secret"],
     },
     Difference {
+        reason: "a word that would be ignored is refused",
+        aspects: &[Request],
+        lines: &[
+            "--ch_drop=1 2",
+            "--alter delete variable A B /s1/f1/t1",
+            "--restore force /s3",
+        ],
+    },
+    Difference {
+        reason: "a number that is none is an error",
+        aspects: &[Request],
+        lines: &["--ch_drop=-1", "--ch_register=-1 true s1", "--ch_add=-1 s1"],
+    },
+    Difference {
+        reason: "a number that is none is an error, where it would crash the server",
+        aspects: &[Request, Effect],
+        lines: &["--sync_full=-1"],
+    },
+    Difference {
+        reason: "only a usual file is read",
+        aspects: &[Request, End],
+        lines: &["--edit_script=/s1/f1/t1 submit_file {home}"],
+    },
+    Difference {
+        reason: "the server checks the attribute too, and refuses it",
+        aspects: &[Request],
+        lines: &[
+            "--alter add inlimit `` /s1/f2/a1",
+            "--alter add time `20:00 10:00 01:00` /s1/f1/t1",
+            "--alter add time 1:2 /s1/f1/t1",
+            "--alter add time -10:00 /s1/f1/t1",
+            "--alter add date 31.2.2030 /s1/f1/t1",
+            "--alter add date 1.1.30 /s1/f1/t1",
+            "--alter add date `1.1.2030 x` /s1/f1/t1",
+            "--alter add date 0.1.2030 /s1/f1/t1",
+            "--alter add date 1.1.1000 /s1/f1/t1",
+            "--alter add zombie user /s1/f1/t1",
+            "--alter add zombie user:fail:::x /s1/f1/t1",
+            "--alter add zombie user::: /s1/f1/t1",
+            "--alter add zombie user:fail:bogus: /s1/f1/t1",
+            "--alter add zombie user:fail::x /s1/f1/t1",
+            "--alter add zombie path:block:all:10 /s1/f1/t1",
+            "--alter add late `-s 00:01 -s 00:02` /s1/f1/t3",
+            "--alter change trigger `` /s1/f1/t2",
+            "--alter delete time xx /s1/f1/t1",
+            "--alter delete date xx /s1/f1/t1",
+            "--alter delete day xx /s1/f1/t1",
+            "--alter delete cron xx /s1/f1/t2",
+            "--force=clear /s1/f1/t1:",
+            "--query variable /s1:",
+        ],
+    },
+    Difference {
+        reason: "an attribute with a comment or its own keyword is refused",
+        aspects: &[Request, End],
+        lines: &[
+            "--alter add time `10:00 # x` /s1/f1/t1",
+            "--alter add late `late -s 00:01` /s1/f1/t3",
+        ],
+    },
+    Difference {
+        reason: "an empty command between two others is skipped: ecflow_client crashes",
+        aspects: &[Request, End],
+        lines: &["--group=` ; ping ; `"],
+    },
+    Difference {
+        reason: "answered here: the text is ours",
+        aspects: &[End],
+        lines: &["--help="],
+    },
+    Difference {
         reason: "not decided: an empty value is taken for none, and begins all suites",
         aspects: &[Request, End],
         lines: &["--begin="],
@@ -316,6 +444,64 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         reason: "not decided: a second word that is neither true nor false is taken for a suite, where it is dropped",
         aspects: &[Request, Effect],
         lines: &["--ch_register=2 xx s1 # two client handles"],
+    },
+    Difference {
+        reason: "not decided: an empty value is taken for none, and means all",
+        aspects: &[Request, End],
+        lines: &["--job_gen=", "--checkJobGenOnly="],
+    },
+    Difference {
+        reason: "not decided: an empty value is taken for none",
+        aspects: &[Request, End],
+        lines: &["--check_pt="],
+    },
+    Difference {
+        reason: "not decided: an empty value is taken for none, and means the sender",
+        aspects: &[Request],
+        lines: &["--ch_drop_user="],
+    },
+    Difference {
+        reason: "not decided: of two --add the last one counts, where both do",
+        aspects: &[Request, Effect],
+        lines: &["--init=4711 --add A=1 --add B=2"],
+    },
+    Difference {
+        reason: "not decided: of two --remove the last one counts, where both do",
+        aspects: &[Request],
+        lines: &["--complete --remove A --remove B"],
+    },
+    Difference {
+        reason: "not decided: an empty word",
+        aspects: &[Request, End],
+        lines: &["--complete --remove ``"],
+    },
+    Difference {
+        reason: "not decided: an option beside a command may stand twice",
+        aspects: &[Request, End],
+        lines: &["--suites --host=127.0.0.1 --host=127.0.0.1"],
+    },
+    Difference {
+        reason: "not decided: -- alone is refused, where it parts options from words",
+        aspects: &[Request, End],
+        lines: &["--suites --"],
+    },
+    Difference {
+        reason: "not decided: variables are read from a %comment at the head only",
+        aspects: &[Request],
+        lines: &[
+            "--edit_script=/s1/f1/t1 submit {home}/odd2.usr",
+            "--edit_script=/s1/f1/t1 submit_file {home}/odd2.usr",
+        ],
+    },
+    Difference {
+        reason: "not decided: a path without / is refused, where the server may find it",
+        aspects: &[Request, End],
+        lines: &["--order=s2 top"],
+    },
+    Difference {
+        reason: "not decided: an empty name of an attribute is sent, and answered",
+        aspects: &[Request, End],
+        lines: &["--query event /s1/f1/t1:"],
     },
 ];
 
