@@ -472,10 +472,7 @@ pub(crate) const TASK: &[Case] = &[
     wrong("--wait=/s1/f1/t1"),
     done("--wait=`1 == 1` x"),
     done("--wait=`1 == 0 or 2 > 1`"),
-    wrong(
-        "--abort=`
-`",
-    ),
+    done("--abort=`\n`"),
     done("--abort=`;`"),
     done("--abort `` "),
     done("--complete x"),
