@@ -235,6 +235,10 @@ fn read<'a>(argv: &'a [Vec<u8>], around: &'a Surroundings<'a>) -> Result<Line<'a
     };
     let mut rest = argv;
     while let Some((word, tail)) = rest.split_first() {
+        // The mark that ends the options may stand behind them; before words it helps nobody.
+        if word == b"--" && tail.is_empty() {
+            break;
+        }
         let (option, values, behind) = take(word, tail)?;
         rest = behind;
         match option {
@@ -258,16 +262,18 @@ impl<'a> Line<'a> {
         let wrong = |why: String| CommandError::words(row.name, why);
         match row.beside {
             Beside::Host => {
-                self.host = Some(Host::parse(first).map_err(|why| wrong(why.to_string()))?);
+                let host = Host::parse(first).map_err(|why| wrong(why.to_string()))?;
+                once(row, &mut self.host, host)?;
             }
             Beside::Port => {
-                self.port = Some(parse_port(first).map_err(|why| wrong(why.to_string()))?);
+                let port = parse_port(first).map_err(|why| wrong(why.to_string()))?;
+                once(row, &mut self.port, port)?;
             }
-            Beside::Rid => self.words.rid = Some(first),
-            Beside::Add => self.words.add = values,
-            Beside::Remove => self.words.remove = values,
-            Beside::User => self.user = Some(first),
-            Beside::Password => self.password = Some(first),
+            Beside::Rid => once(row, &mut self.words.rid, first)?,
+            Beside::Add => self.words.add.extend(values),
+            Beside::Remove => self.words.remove.extend(values),
+            Beside::User => once(row, &mut self.user, first)?,
+            Beside::Password => once(row, &mut self.password, first)?,
             Beside::Protocol(protocol) => match self.protocol.replace(protocol) {
                 Some(other) if other != protocol => {
                     return Err(wrong("--ssl, --http and --https exclude each other".into()));
@@ -279,6 +285,14 @@ impl<'a> Line<'a> {
             Beside::Version => self.answer = Some(help::version()),
         }
         Ok(())
+    }
+}
+
+/// Fills a place that can be filled once.
+fn once<T>(row: &BesideRow, place: &mut Option<T>, value: T) -> Result<(), CommandError> {
+    match place.replace(value) {
+        Some(_) => Err(CommandError::words(row.name, "is given twice")),
+        None => Ok(()),
     }
 }
 
@@ -394,13 +408,20 @@ pub fn passwords_in(argv: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// An empty word is no value: mostly it is a variable that is not set, and without a value
+/// some commands mean everything. A reason may be empty.
 fn check_count(option: OptionName, values: &[&[u8]]) -> Result<(), CommandError> {
-    let needs_value = matches!(option.arity(), Arity::One | Arity::Many)
-        && !matches!(option, OptionName::NotOffered(..));
-    if needs_value && values.first().is_none_or(|value| value.is_empty()) {
-        return Err(CommandError::words(option.name(), "needs a value"));
+    let is_missing = match (option, option.arity()) {
+        (OptionName::NotOffered(..), _) | (_, Arity::None) => false,
+        (_, Arity::One | Arity::Many) => values.first().is_none_or(|value| value.is_empty()),
+        (_, Arity::Optional) => {
+            option.name() != "abort" && values.first().is_some_and(|value| value.is_empty())
+        }
+    };
+    match is_missing {
+        true => Err(CommandError::words(option.name(), "needs a value")),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 fn check_identity(task: &TaskIdentity) -> Result<(), CommandError> {

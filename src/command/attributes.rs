@@ -35,7 +35,9 @@ pub(super) fn wanted(kind: &[u8], value: &[u8]) -> Option<&'static str> {
     (!is_good(value)).then_some(wanted)
 }
 
+/// The words before a comment.
 fn words(value: &[u8]) -> Vec<&[u8]> {
+    let value = value.split(|&b| b == b'#').next().unwrap_or_default();
     let words = value.split(u8::is_ascii_whitespace);
     words.filter(|word| !word.is_empty()).collect()
 }
@@ -86,6 +88,7 @@ fn is_zombie(value: &[u8]) -> bool {
 
 fn is_late(value: &[u8]) -> bool {
     let words = words(value);
+    let words = words.strip_prefix(&[&b"late"[..]]).unwrap_or(&words);
     let mut pairs = words.chunks(2);
     !words.is_empty()
         && pairs.all(|pair| match pair {
@@ -111,6 +114,8 @@ mod tests {
             ("zombie", "ecf:fob:init,event:300", "ecf:xx"),
             ("late", "-s +00:15 -c +02:00", "-s"),
             ("late", "-a 20:00", "20:00"),
+            ("late", "late -a 20:00", "late"),
+            ("time", "10:00 # at ten", "# at ten"),
             ("variable", "anything", ""),
         ] {
             let judged = |value: &str| wanted(kind.as_bytes(), value.as_bytes()).is_none();

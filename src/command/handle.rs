@@ -53,6 +53,7 @@ fn existing(option: &'static str, word: &[u8]) -> Result<i64, CommandError> {
 pub(super) fn register(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (handle, rest) = match &words.values[..] {
         [first, ..] if flag(first).is_some() => (0, &words.values[..]),
+        [b"0", rest @ ..] => (0, rest),
         [first, rest @ ..] => (existing("ch_register", first)?, rest),
         [] => (0, &words.values[..]),
     };

@@ -238,7 +238,7 @@ const ORDERS: &[&[u8]] = &[
 
 pub(super) fn order(words: &Words<'_>, draft: &mut Draft) -> Built {
     let found = match words.values[..] {
-        [path, order] if path.starts_with(b"/") => ORDERS
+        [path, order] => ORDERS
             .iter()
             .position(|name| *name == order)
             .map(|number| (path, order, number as i64)),

@@ -47,8 +47,8 @@ pub(super) fn query(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
             (path, direction)
         }
         (QueryShape::PathAndName, [path]) => match path.iter().position(|&b| b == b':') {
-            Some(colon) => (&path[..colon], &path[colon + 1..]),
-            None => return wrong("this type takes PATH:NAME"),
+            Some(colon) if colon + 1 < path.len() => (&path[..colon], &path[colon + 1..]),
+            _ => return wrong("this type takes PATH:NAME"),
         },
         (QueryShape::PathAndExpression, [path, expression]) => (path, expression),
         (QueryShape::Path, _) => return wrong("this type takes a path and nothing more"),

@@ -120,14 +120,12 @@ fn lines_of(text: &[u8]) -> Vec<&[u8]> {
     }
 }
 
-/// The variables of the block that an edited script begins with, by their names:
+/// The variables of the first block of comments in an edited script, by their names:
 /// `%comment`, a line `NAME = VALUE` for each, `%end`.
 fn used_variables(lines: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut variables = BTreeMap::new();
-    let block = match lines {
-        [first, rest @ ..] if first.starts_with(b"%comment") => rest,
-        _ => &[],
-    };
+    let begin = lines.iter().position(|line| line.starts_with(b"%comment"));
+    let block = begin.map_or(&[][..], |begin| &lines[begin + 1..]);
     for line in block.iter().take_while(|line| !line.starts_with(b"%end")) {
         if let Some(at) = line.iter().position(|&b| b == b'=') {
             let name = line[..at].trim_ascii().to_vec();
