@@ -26,7 +26,6 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::Instant;
 
 use ecf_failover::command::COMMANDS;
 
@@ -138,33 +137,6 @@ fn every_command_has_cases_that_are_sent() {
         let count = cases::ALL.iter().copied().flatten().filter(is_this).count();
         assert!(count > 0, "no case of --{}", command.name);
     }
-}
-
-#[test]
-#[ignore = "prints what ecflow_client does with each case"]
-fn ecflow_client_does_what_the_cases_say() {
-    let mut wrong = 0;
-    for table in cases::ALL.iter().take(cases::ALL.len() - 1) {
-        let bench = Bench::new();
-        for case in *table {
-            let begin = Instant::now();
-            let theirs = bench.theirs(case);
-            let mark = if end_of(&theirs) == case.end {
-                ' '
-            } else {
-                '!'
-            };
-            wrong += usize::from(mark == '!');
-            println!(
-                "{mark} {:?} in {} ms: {}\n{}",
-                end_of(&theirs),
-                begin.elapsed().as_millis(),
-                case.name().escape_debug(),
-                indented(&format!("{}{}", text::printed(&theirs.text), theirs.words))
-            );
-        }
-    }
-    assert_eq!(wrong, 0);
 }
 
 /// What was found in the cases of one table.

@@ -121,7 +121,7 @@ pub(crate) fn passwords(bytes: &[u8]) {
         Ok(rows) => {
             let found = rows.password(b"root", "localhost", 3141, b"vm");
             let found = found.map(|password| crypt(password.reveal(), b"root"));
-            assert!(found.is_none_or(|text| text.len() == 13));
+            assert!(found.is_none_or(|text| text.len() == 13 || text == b"*0"));
         }
         Err(why) => assert!(why.line > 0),
     }
