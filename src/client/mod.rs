@@ -22,6 +22,7 @@ pub use plan::{Plan, Reply, Step};
 pub use status::{Status, outcome_c_name, outcome_from_number, outcome_name};
 pub use story::AttemptResult;
 
+use crate::command::Purpose;
 use crate::config::{Configuration, KeyError, Millis, Profile, Repeat, Settings};
 use crate::hosts::Endpoint;
 use crate::policy::{Ecflow, Kind, Outcome, Rules, timetable};
@@ -280,6 +281,10 @@ impl Client {
             repeat: native.command.repeat,
             primary: native.primary.clone(),
             attempt_limit: native.attempt_limit(),
+            timeout: match native.command.purpose {
+                Purpose::Progress => settings.progress_timeout,
+                Purpose::Control => None,
+            },
             debug: native.debug,
             secrets: native.secrets.clone(),
             warnings: native.warnings.clone(),
@@ -449,6 +454,7 @@ fn errand(kind: Kind, settings: &Settings) -> Errand {
         repeat: settings.repeatable.unwrap_or(Repeat::Yes),
         primary: primary(settings),
         attempt_limit: delegated_limit(settings, kind),
+        timeout: None,
         debug: false,
         secrets: Secrets::default(),
         warnings: Vec::new(),

@@ -23,6 +23,8 @@ pub(super) struct Errand {
     pub(super) primary: Endpoint,
     /// The longest that one attempt may take, all stages together.
     pub(super) attempt_limit: Millis,
+    /// A deadline that is earlier than ECF_TIMEOUT, if there is one.
+    pub(super) timeout: Option<Millis>,
     /// `--debug`: log to stderr.
     pub(super) debug: bool,
     /// What must not be told.
@@ -80,7 +82,8 @@ impl Plan {
         now: Millis,
     ) -> Self {
         let settings = configuration.settings();
-        let rules = Rules::ecflow(settings, errand.kind, errand.repeat, errand.attempt_limit);
+        let rules = Rules::ecflow(settings, errand.kind, errand.repeat, errand.attempt_limit)
+            .within(errand.timeout);
         log.line(
             Level::Debug,
             format_args!(

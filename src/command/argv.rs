@@ -185,6 +185,7 @@ fn command(row: &'static Row, draft: Draft) -> super::Command {
         shows: draft.shows,
         repeat: draft.repeat,
         reply_limit: row.limit_s * 1_000,
+        purpose: row.purpose,
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Command {
     pub repeat: Repeat,
     /// How long its reply may take, in milliseconds.
     pub reply_limit: Millis,
+    /// Whether the job could do without it.
+    pub purpose: Purpose,
 }
 
 /// What a server is asked before a command that could harm it, or do nothing, is sent.
@@ -157,6 +159,15 @@ impl fmt::Display for Version {
         let Self([major, minor, patch]) = self;
         write!(f, "{major}.{minor}.{patch}")
     }
+}
+
+/// What a command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Tells how far a job is: the job could go on without it.
+    Progress,
+    /// Anything else.
+    Control,
 }
 
 /// Whether a group prints the definitions that it got.

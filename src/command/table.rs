@@ -2,8 +2,8 @@
 
 use super::argv::Words;
 use super::{
-    CommandError, Question, Shows, alter, definition, group, handle, paths, query, script, task,
-    user,
+    CommandError, Purpose, Question, Shows, alter, definition, group, handle, paths, query, script,
+    task, user,
 };
 use crate::config::{Millis, Repeat};
 use crate::policy::Kind;
@@ -42,6 +42,8 @@ pub struct Row {
     pub repeat: Repeat,
     /// How long its reply may take, in seconds (protocol of ecFlow).
     pub limit_s: Millis,
+    /// Whether the job could do without it.
+    pub purpose: Purpose,
     build: Build,
 }
 
@@ -143,6 +145,7 @@ const fn user(name: &'static str, class: &'static str, arity: Arity, build: Buil
         legal: DONE,
         repeat: Repeat::Yes,
         limit_s: 60,
+        purpose: Purpose::Control,
         build,
     }
 }
@@ -179,6 +182,14 @@ impl Row {
         Self {
             repeat: Repeat::Ordered,
             ..self
+        }
+    }
+
+    /// Tells how far the job is: a second copy of an older one would undo a newer one.
+    const fn progress(self) -> Self {
+        Self {
+            purpose: Purpose::Progress,
+            ..self.ordered()
         }
     }
 
@@ -234,11 +245,11 @@ pub const COMMANDS: &[Row] = &[
         .says("[--remove NAME...]", "tell that the job has ended well"),
     task("abort", "AbortCmd", Arity::Optional, task::abort)
         .says("[REASON]", "tell that the job has failed"),
-    task("event", "EventCmd", Arity::Many, task::event).ordered()
+    task("event", "EventCmd", Arity::Many, task::event).progress()
         .says("NAME [set|clear]", "set or clear an event of the task"),
-    task("meter", "MeterCmd", Arity::Many, task::meter).ordered()
+    task("meter", "MeterCmd", Arity::Many, task::meter).progress()
         .says("NAME NUMBER", "tell how far the job has come"),
-    task("label", "LabelCmd", Arity::Many, task::label).ordered()
+    task("label", "LabelCmd", Arity::Many, task::label).progress()
         .says("NAME TEXT...", "set the text of a label"),
     task("wait", "CtsWaitCmd", Arity::One, task::wait).answered(WAIT)
         .says("EXPRESSION", "wait until an expression is true"),

@@ -135,6 +135,8 @@ pub struct Settings {
     pub timeout: Millis,
     /// ECF_ZOMBIE_TIMEOUT.
     pub zombie_timeout: Millis,
+    /// ECF_FAILOVER_PROGRESS_TIMEOUT.
+    pub progress_timeout: Option<Millis>,
     /// ECF_CONNECT_TIMEOUT; `None` when unset or 0.
     pub connect_timeout: Option<Millis>,
     /// ECF_FAILOVER_REPLY_TIMEOUT.
@@ -206,6 +208,7 @@ impl Settings {
             hostfile_policy: HostfilePolicy::Task,
             timeout: 0,
             zombie_timeout: 0,
+            progress_timeout: None,
             connect_timeout: None,
             reply_timeout: None,
             repeatable: None,

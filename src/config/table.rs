@@ -129,6 +129,9 @@ pub const KEYS: &[Key] = &[
     key("ECF_ZOMBIE_TIMEOUT", "43200", SECONDS,
         "the same while the server's answer is \"zombie\"",
         |s, v| { s.zombie_timeout = seconds(v, Lowest::AboveZero)?; Ok(()) }),
+    key("ECF_FAILOVER_PROGRESS_TIMEOUT", "", SECONDS,
+        "when event, meter and label give up, if that is sooner: a model that only tells how far it is does not wait a day (unset: ECF_TIMEOUT)",
+        |s, v| { s.progress_timeout = optional(v, |v| seconds(v, Lowest::AboveZero))?; Ok(()) }),
     key("ECF_CONNECT_TIMEOUT", "", SECONDS_OR_ZERO,
         "limit of each stage of an attempt (look-up, connect, write, reply); unset or 0: look-up and connect 5 s each, write and reply the command's own limit (task 190 s)",
         |s, v| {

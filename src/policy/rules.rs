@@ -71,6 +71,15 @@ impl Rules {
             repeat,
         }
     }
+
+    /// The same with an earlier deadline, if `timeout` is one.
+    #[must_use]
+    pub fn within(self, timeout: Option<Millis>) -> Self {
+        Self {
+            timeout: timeout.unwrap_or(self.timeout).min(self.timeout),
+            ..self
+        }
+    }
 }
 
 fn travel(kind: Kind, settings: &Settings) -> Travel {

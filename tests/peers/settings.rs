@@ -52,6 +52,27 @@ fn the_hostfile_policy_says_which_commands_reach_a_backup() {
 }
 
 #[test]
+fn progress_may_have_a_deadline_of_its_own() {
+    let settings = [
+        ("ECF_FAILOVER_PROGRESS_TIMEOUT", "0.3"),
+        ("ECF_TIMEOUT", "2"),
+    ];
+    let client = Handle::quick(crate::harness::refused_port(), &settings);
+    for (argv, ends_early) in [
+        (&["--meter=m", "1"][..], true),
+        (&["--event=e"], true),
+        (&["--label=l", "x"], true),
+        (&["--complete"], false),
+    ] {
+        let told = client.task(argv);
+        assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+        let report: serde_json::Value = serde_json::from_str(&told.report).unwrap();
+        let length = report["length_ms"].as_u64().unwrap();
+        assert_eq!(length < 2_000, ends_early, "{argv:?}: {length}");
+    }
+}
+
+#[test]
 fn no_ecf_sends_nothing_and_succeeds() {
     let primary = ok();
     let client = Handle::quick(primary.port, &[("NO_ECF", "1")]);
