@@ -72,6 +72,31 @@ fn the_lists_of_the_readme_are_what_the_sources_say() {
     must_be_current("README.md", &readme, &should_be);
 }
 
+#[test]
+fn the_constants_of_the_fortran_module_are_those_of_the_header() {
+    const PATH: &str = "include/ecf_failover.f90";
+    const BEGIN: &str = "! constants: generated from src/ffi\n";
+    const END: &str = "! constants: end\n";
+    let header = include_str!(concat!(env!("OUT_DIR"), "/ecf_failover.h"));
+    let (_, module) = committed(PATH);
+    let (before, rest) = module.split_once(BEGIN).expect("the begin");
+    let (_, behind) = rest.split_once(END).expect("the end");
+    let constants: String = header
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = "))
+        .map(|(name, number)| {
+            let name = name.to_lowercase();
+            format!("  integer, parameter, public :: {name} = {number}\n")
+        })
+        .collect();
+    assert!(constants.contains("ecf_err_timeout = 4\n"));
+    must_be_current(
+        PATH,
+        &module,
+        &format!("{before}{BEGIN}{constants}{END}{behind}"),
+    );
+}
+
 fn command_lists() -> String {
     let names = |is_task: bool| {
         let rows = COMMANDS.iter();
