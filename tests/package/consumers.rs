@@ -206,3 +206,16 @@ fn a_package_without_tls_says_so_and_sends_nothing_in_the_clear_instead() {
         assert!(told.starts_with(expected), "{told}");
     }
 }
+
+#[test]
+fn a_project_in_fortran_builds_the_module_with_its_own_compiler() {
+    let package = Package::installed("fortran", Built::Plain);
+    let build = package.consumer("consumer-fortran", &[]);
+    assert!(build.join("module/ecf_failover/ecf_failover.mod").exists());
+    Deliveries::new().delivers(&build.join("model"), &[]);
+    let request = "-DREQUEST=REQUIRED;COMPONENTS;Fortran";
+    let (_, output) = package.configure("consumer-requests", &[request]);
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("needs a compiler: add Fortran"), "{errors}");
+}
