@@ -1,5 +1,6 @@
 //! Compilers and programs, as a stranger would use them on the built library.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -121,7 +122,11 @@ const STRICT: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic"];
 /// built library, as strictly as the compiler can.
 pub fn compile(compiler: &str, mode: &str, source: &str, extra: &[&str]) -> PathBuf {
     let source = source_root().join(source);
-    let program = source.with_extension(format!("{compiler}{mode}").replace(['=', '+'], "-"));
+    // A name of its own for every way to compile it: tests run side by side.
+    let way = [&[compiler, mode], extra].concat();
+    let mut hasher = DefaultHasher::new();
+    (&source, &way).hash(&mut hasher);
+    let program = source.with_extension(format!("{:x}", hasher.finish()));
     let program = scratch("compiled").join(program.file_name().unwrap());
     let library = library_directory();
     let include = source_root().join("include");
