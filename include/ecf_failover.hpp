@@ -71,15 +71,19 @@ enum class Kind : std::int32_t {
 };
 
 /// "ECF_ERR_TIMEOUT".
-inline const char* name(Status status) { return ecf_status_name(static_cast<std::int32_t>(status)); }
+inline const char* name(Status status) noexcept {
+    return ecf_status_name(static_cast<std::int32_t>(status));
+}
 /// What it means, in one sentence.
-inline const char* text(Status status) { return ecf_status_text(static_cast<std::int32_t>(status)); }
+inline const char* text(Status status) noexcept {
+    return ecf_status_text(static_cast<std::int32_t>(status));
+}
 /// "ECF_OUTCOME_NOT_SENT".
-inline const char* name(Outcome outcome) {
+inline const char* name(Outcome outcome) noexcept {
     return ecf_outcome_name(static_cast<std::int32_t>(outcome));
 }
 /// The version of the library that is running.
-inline const char* version() { return ecf_version(); }
+inline const char* version() noexcept { return ecf_version(); }
 
 /// Words of a command line.
 using Words = std::vector<std::string>;
@@ -88,7 +92,7 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 
 namespace detail {
 
-inline Status status(std::int32_t number) { return static_cast<Status>(number); }
+inline Status status(std::int32_t number) noexcept { return static_cast<Status>(number); }
 
 inline void refuse_nul(std::string_view text) {
     if (text.find('\0') != std::string_view::npos) {
@@ -146,11 +150,11 @@ struct Release {
     void operator()(T* handle) const noexcept { release(handle); }
 };
 
-inline std::uint64_t count(std::chrono::milliseconds time) {
+inline std::uint64_t count(std::chrono::milliseconds time) noexcept {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
 }
 
-inline std::chrono::milliseconds milliseconds(std::uint64_t count) {
+inline std::chrono::milliseconds milliseconds(std::uint64_t count) noexcept {
     constexpr auto most = static_cast<std::uint64_t>(INT64_MAX);
     return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(count, most)));
 }
@@ -295,10 +299,10 @@ public:
     void cancel() noexcept { ecf_client_cancel(handle_.get()); }
     void resume() noexcept { ecf_client_resume(handle_.get()); }
 
-    /// Sends the log to `log(level, line)`, or to nobody. No command may be in progress. What
-    /// `log` throws is dropped.
+    /// Sends the log to `log(level, line)`, or to nobody. No command may be in progress; a plan
+    /// keeps the log that it began with. What `log` throws is dropped.
     void set_log(std::function<void(int, std::string_view)> log) {
-        auto kept = std::make_unique<Log>(std::move(log));
+        auto kept = std::make_shared<Log>(std::move(log));
         if (*kept) {
             ecf_client_set_log(handle_.get(), take_line, kept.get());
         } else {
@@ -345,6 +349,7 @@ public:
     }
 
 private:
+    friend class Plan;
     using Log = std::function<void(int, std::string_view)>;
 
     template <typename F>
@@ -389,8 +394,8 @@ private:
         throw Error(status, what, std::move(reply));
     }
 
-    // Freed after the handle, which may still write to it.
-    std::unique_ptr<Log> log_;
+    // Freed after the handle, which may still write to it, and so may plans.
+    std::shared_ptr<Log> log_;
     std::unique_ptr<ecf_client, detail::Release<ecf_client, ecf_client_free>> handle_;
 };
 
@@ -400,7 +405,12 @@ class Plan {
 public:
     /// What is to be done now.
     struct Step {
-        enum class Do { attempt = ECF_PLAN_ATTEMPT, wait = ECF_PLAN_WAIT, done = ECF_PLAN_DONE, give_up = ECF_PLAN_GIVE_UP };
+        enum class Do : std::int32_t {
+            attempt = ECF_PLAN_ATTEMPT,
+            wait = ECF_PLAN_WAIT,
+            done = ECF_PLAN_DONE,
+            give_up = ECF_PLAN_GIVE_UP
+        };
         Do what;
         /// The pause, or how long the attempt may take.
         std::chrono::milliseconds time;
@@ -408,14 +418,16 @@ public:
 
     /// `now` is on any clock that goes forward.
     Plan(Client& client, Kind kind, const Settings& settings, std::chrono::milliseconds now)
-        : handle_(ecf_plan_new(client.get(), static_cast<std::int32_t>(kind),
+        : log_(client.log_),
+          handle_(ecf_plan_new(client.get(), static_cast<std::int32_t>(kind),
                                detail::pointers(settings).data(), detail::count(now))) {
         if (!handle_) {
-            throw std::bad_alloc();
+            throw Error(Status::argument,
+                        "ecf_failover: no such kind, or a client that was moved from");
         }
     }
 
-    Step next(std::chrono::milliseconds now) {
+    Step next(std::chrono::milliseconds now) noexcept {
         std::uint64_t milliseconds = 0;
         const std::int32_t step = ecf_plan_next(handle_.get(), detail::count(now), &milliseconds);
         return {static_cast<Step::Do>(step), detail::milliseconds(milliseconds)};
@@ -431,6 +443,7 @@ public:
     std::string_view report() const noexcept { return ecf_plan_report(handle_.get()); }
 
 private:
+    std::shared_ptr<Client::Log> log_;
     std::unique_ptr<ecf_plan, detail::Release<ecf_plan, ecf_plan_free>> handle_;
 };
 
