@@ -2,7 +2,7 @@
 //! with ECF_DEBUG_CLIENT, and as `tracing` events to a Rust program that listens to them.
 //!
 //! Every line begins with the name of its event, and these names do not change:
-//! `command.start`, `attempt.start`, `attempt.end`, `host.next`, `hostfile.read`,
+//! `command.start`, `command.warning`, `attempt.start`, `attempt.end`, `hostfile.read`,
 //! `hostfile.problem`, `command.end`, `setting.refused`.
 
 use std::fmt;
