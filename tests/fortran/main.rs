@@ -35,6 +35,10 @@ const STRICT: &[&str] = &[
 const INTEGERS: &[&str] = &["-fdefault-integer-4", "-fdefault-integer-8"];
 
 fn compiled(source: &str, integers: &str, extra: &[&str]) -> PathBuf {
+    compiled_by("gfortran", source, integers, extra)
+}
+
+fn compiled_by(compiler: &str, source: &str, integers: &str, extra: &[&str]) -> PathBuf {
     let source = source_root().join(source);
     let name = source.file_stem().unwrap().to_str().unwrap();
     let directory = scratch(&format!("fortran-{name}{integers}"));
@@ -51,7 +55,7 @@ fn compiled(source: &str, integers: &str, extra: &[&str]) -> PathBuf {
     args.extend([module.to_str().unwrap(), source.to_str().unwrap()]);
     args.extend(["-L", library.to_str().unwrap(), "-lecf_failover", &rpath]);
     args.extend(["-o", program.to_str().unwrap()]);
-    Program::new("gfortran", &[]).args(&args).succeed();
+    Program::new(compiler, &[]).args(&args).succeed();
     program
 }
 
@@ -161,27 +165,58 @@ fn threads_with_a_client_each_lose_nothing_on_a_small_stack() {
     let port = server.port.to_string();
     let small = [("OMP_STACKSIZE", "1M"), ("ECF_TIMEOUT", "30")];
     for integers in INTEGERS {
-        let program = compiled("tests/fortran/threads.f90", integers, &["-fopenmp"]);
+        let program = compiled("examples/fortran/threads.f90", integers, &["-fopenmp"]);
         let told = Program::new(&program, &environment(&port, &small)).succeed();
         assert_eq!(told, "failed 0\n");
     }
     assert_eq!(server.logged("chd:meter"), 200);
 }
 
-#[test]
-fn the_example_tells_the_step() {
+/// A server with the suite that the examples speak for.
+fn server_of_the_examples() -> Server {
     let server = Server::running();
-    server.client(&["--alter", "add", "label", "info", "none", "/s/f/t"]);
-    let definition =
+    let suite =
         "suite loop\n edit ECF_DUMMY_TASK ''\n task t\n  meter step 0 100\n  label info \"\"\n";
     let file = server.home.join("loop.def");
-    fs::write(&file, definition).unwrap();
+    fs::write(&file, suite).unwrap();
     server.client(&["--load", file.to_str().unwrap()]);
     server.client(&["--begin", "loop"]);
+    server
+}
+
+const EXAMPLE: &[(&str, &str)] = &[("ECF_TIMEOUT", "30"), ("ECF_NAME", "/loop/t")];
+
+#[test]
+fn the_time_loop_tells_its_steps() {
+    let server = server_of_the_examples();
     let port = server.port.to_string();
-    let mut settings = environment(&port, &[("ECF_TIMEOUT", "30")]);
-    settings.push(("ECF_NAME", "/loop/t"));
     let program = compiled("examples/fortran/time_loop.f90", INTEGERS[0], &[]);
-    Program::new(&program, &settings).succeed();
+    Program::new(&program, &environment(&port, EXAMPLE)).succeed();
     assert_eq!(server.client(&["--query", "meter", "/loop/t:step"]), "10\n");
+    assert_eq!(server.logged("chd:meter"), 10);
+}
+
+#[test]
+fn of_many_ranks_the_first_tells_the_steps() {
+    let server = server_of_the_examples();
+    let port = server.port.to_string();
+    let example = "examples/fortran/time_loop_mpi.f90";
+    let program = compiled_by("mpifort", example, INTEGERS[0], &[]);
+    let mut settings = environment(&port, EXAMPLE);
+    // Three ranks on this machine, whatever its size, and nothing beyond it.
+    settings.extend([
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
+        ("OMPI_MCA_btl", "self,vader"),
+        ("OMPI_MCA_oob_tcp_if_include", "lo"),
+        ("OMPI_MCA_plm", "isolated"),
+    ]);
+    Program::new("mpirun", &settings)
+        .args(&["-n", "3", program.to_str().unwrap()])
+        .succeed();
+    assert_eq!(server.client(&["--query", "meter", "/loop/t:step"]), "10\n");
+    let label = server.client(&["--query", "label", "/loop/t:info"]);
+    assert_eq!(label, "all ranks are done\n");
+    assert_eq!(server.logged("chd:meter"), 10);
 }

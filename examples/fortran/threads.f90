@@ -1,4 +1,4 @@
-! Four threads of OpenMP, each with a client of its own.
+! Four threads of OpenMP, each with a client of its own: a client belongs to one thread at a time.
 program threads
   use ecf_failover
   use omp_lib, only: omp_get_thread_num

@@ -1,0 +1,26 @@
+! A model on many ranks: rank 0 tells ecFlow how far they are.
+program time_loop_mpi
+  use mpi
+  use ecf_failover
+  implicit none
+  integer, parameter :: steps = 10
+  type(ecf_client) :: ecf
+  integer :: rank, step, ierror
+
+  call MPI_Init(ierror)
+  call MPI_Comm_rank(MPI_COMM_WORLD, rank, ierror)
+  if (rank == 0) then
+    call ecf%open(verbose=.true.)
+    call ecf%set('ECF_FAILOVER_PROGRESS_TIMEOUT', '30')
+  end if
+  do step = 1, steps
+    ! The model integrates, and its ranks meet.
+    call MPI_Barrier(MPI_COMM_WORLD, ierror)
+    if (rank == 0) call ecf%meter('step', step)
+  end do
+  if (rank == 0) then
+    call ecf%label('info', 'all ranks are done')
+    call ecf%close()
+  end if
+  call MPI_Finalize(ierror)
+end program time_loop_mpi
