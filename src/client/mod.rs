@@ -248,12 +248,17 @@ impl Client {
 
     /// Sends a task command, written as on ecflow_client's command line.
     pub fn send_task(&self, argv: &[Vec<u8>]) -> Reply {
-        self.send(argv, Wanted::TaskCommand)
+        self.send(argv, Wanted::Task)
     }
 
     /// Sends a user command, written as on ecflow_client's command line.
     pub fn send_user(&self, argv: &[Vec<u8>]) -> Reply {
-        self.send(argv, Wanted::UserCommand)
+        self.send(argv, Wanted::User)
+    }
+
+    /// Sends a command of either kind, written as on ecflow_client's command line.
+    pub fn send_any(&self, argv: &[Vec<u8>]) -> Reply {
+        self.send(argv, Wanted::Any)
     }
 
     fn send(&self, argv: &[Vec<u8>], wanted: Wanted) -> Reply {

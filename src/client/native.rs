@@ -439,24 +439,27 @@ fn not_yet_sent(result: AttemptResult) -> AttemptResult {
 /// Which commands a caller expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    TaskCommand,
-    UserCommand,
+    Task,
+    User,
+    Any,
 }
 
 impl Wanted {
     pub(super) fn kind(self) -> Kind {
         match self {
-            Self::TaskCommand => Kind::Task,
-            Self::UserCommand => Kind::User,
+            Self::Task => Kind::Task,
+            Self::User | Self::Any => Kind::User,
         }
     }
 
     fn check(self, command: &Command) -> Result<(), Refusal> {
         let is_task = command.kind == Kind::Task;
         let (what, function) = match (self, is_task) {
-            (Self::TaskCommand, true) | (Self::UserCommand, false) => return Ok(()),
-            (Self::TaskCommand, false) => ("user", "ecf_send_user_cmd"),
-            (Self::UserCommand, true) => ("task", "ecf_send_task_cmd"),
+            (Self::Any, _) | (Self::Task, true) | (Self::User, false) => {
+                return Ok(());
+            }
+            (Self::Task, false) => ("user", "ecf_send_user_cmd"),
+            (Self::User, true) => ("task", "ecf_send_task_cmd"),
         };
         let name = command.name;
         let message = format!("--{name} is a {what} command: send it with {function}");
