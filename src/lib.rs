@@ -6,6 +6,7 @@
 //! | module        | what it is for                                                              |
 //! |---------------|-----------------------------------------------------------------------------|
 //! | [`ffi`]       | the C ABI: pointers in, status out                                          |
+//! | [`shell`]     | one command as a shell runs it: exit status and output                      |
 //! | [`client`]    | one command = policy x transport; writes the report                         |
 //! | [`policy`]    | which host, when, and how long: a state machine without clock or sockets    |
 //! | [`command`]   | `ecflow_client`'s command line to a [`command::Command`], by one table      |
@@ -33,6 +34,7 @@ pub mod credentials;
 pub mod ffi;
 pub mod hosts;
 pub mod policy;
+pub mod shell;
 mod sys;
 pub mod transport;
 pub mod wire;

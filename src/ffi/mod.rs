@@ -6,6 +6,7 @@
 
 mod about;
 mod attempt;
+mod bash;
 mod client;
 mod guard;
 mod plan;

@@ -7,6 +7,7 @@ pub(crate) mod cancel;
 pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod identity;
+pub(crate) mod output;
 pub(crate) mod resolver;
 pub(crate) mod socket;
 pub(crate) mod stderr;

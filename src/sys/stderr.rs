@@ -24,13 +24,13 @@ pub(crate) fn write_line(line: &str) {
 }
 
 /// While it lives a SIGPIPE of this thread is held back, and one that came is taken away.
-struct SigpipeBlocked {
+pub(super) struct SigpipeBlocked {
     before: libc::sigset_t,
     was_pending: bool,
 }
 
 impl SigpipeBlocked {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         // SAFETY: the sets are initialised by sigemptyset before use, and the calls only change
         // the signal mask of this thread.
         unsafe {

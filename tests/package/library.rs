@@ -77,7 +77,7 @@ fn mapped() -> Vec<String> {
         if let Some(name) = line.strip_suffix('{') {
             version = name.trim();
         } else if let Some(symbol) = line.strip_suffix(';')
-            && symbol.starts_with("ecf_")
+            && symbol.starts_with("ecf")
         {
             assert!(all.insert(format!("{symbol}@@{version}")), "{symbol} twice");
         }

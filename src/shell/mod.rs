@@ -1,0 +1,118 @@
+//! One command as a shell runs it, in a process of its own or inside the shell: the words, the
+//! output and the exit status are ecflow_client's.
+//!
+//! Beside ecflow_client's options: `--report` before the words of a command tells every attempt
+//! on stderr, `--explain [task|user|ping]` tells where a command would go, and `--check` without
+//! paths what is wrong with the settings and the hostfile.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::client::{Client, Reply, Status};
+use crate::policy::Kind;
+use crate::sys::output::{self, Output};
+
+const SUCCESS: u8 = 0;
+const FAILURE: u8 = 1;
+
+/// Runs one command; gives its exit status. `signal` tells which signal ended it, if one did.
+pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -> u8 {
+    let words: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+    match words[..] {
+        [b"--check"] => check(client),
+        [b"--explain"] => explain(client, b"task"),
+        [b"--explain", kind] => explain(client, kind),
+        [b"--report", ..] => {
+            let reply = client.send_any(&argv[1..]);
+            report(&reply);
+            end(&reply, signal())
+        }
+        _ => {
+            let reply = client.send_any(argv);
+            end(&reply, signal())
+        }
+    }
+}
+
+/// Prints what a command gave, and turns how it ended into an exit status.
+fn end(reply: &Reply, signal: Option<u8>) -> u8 {
+    output::write(Output::Stdout, &reply.text);
+    match (reply.status, signal) {
+        (Status::Ok, _) => SUCCESS,
+        // As a shell tells it of a program that the signal ended.
+        (Status::Cancelled, Some(signal)) => signal.saturating_add(128),
+        (status, _) => {
+            let error = String::from_utf8_lossy(&reply.error);
+            complain(&format!("ecf_client: {}: {error}", status.name()));
+            FAILURE
+        }
+    }
+}
+
+/// Tells the problems that there are.
+fn check(client: &Client) -> u8 {
+    let problems = client.check();
+    output::write(Output::Stdout, problems.as_bytes());
+    match problems.is_empty() {
+        true => SUCCESS,
+        false => FAILURE,
+    }
+}
+
+fn explain(client: &Client, kind: &[u8]) -> u8 {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    let kind = match kind {
+        b"task" => Kind::Task,
+        b"user" => Kind::User,
+        b"ping" => Kind::Ping,
+        other => {
+            let other = OsStr::from_bytes(other).display();
+            complain(&format!(
+                "ecf_client: --explain takes task, user or ping, not {other}"
+            ));
+            return FAILURE;
+        }
+    };
+    match client.explain(kind, DAY) {
+        Ok(table) => {
+            output::write(Output::Stdout, table.as_bytes());
+            SUCCESS
+        }
+        Err(why) => {
+            complain(&format!("ecf_client: {}", why.trim_end()));
+            FAILURE
+        }
+    }
+}
+
+/// Every attempt: a line each for a person, JSON for a program.
+fn report(reply: &Reply) {
+    let json = reply.report();
+    if !io::stderr().is_terminal() {
+        complain(&json);
+        return;
+    }
+    let Ok(report) = serde_json::from_str::<serde_json::Value>(&json) else {
+        return;
+    };
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let seconds = |value: &serde_json::Value| value.as_f64().unwrap_or(0.0) / 1_000.0;
+    for attempt in report["attempts"].as_array().into_iter().flatten() {
+        complain(&format!(
+            "{:10.3} s +{:.3}  {}:{}  {}  {}",
+            seconds(&attempt["start_ms"]),
+            seconds(&attempt["length_ms"]),
+            word(&attempt["host"]),
+            attempt["port"],
+            word(&attempt["outcome"]).replace("ECF_OUTCOME_", ""),
+            word(&attempt["note"])
+        ));
+    }
+    complain(&word(&report["summary"]));
+}
+
+fn complain(words: &str) {
+    output::write(Output::Stderr, format!("{words}\n").as_bytes());
+}
