@@ -91,6 +91,11 @@ impl Channel {
         }
     }
 
+    /// Whether bytes for the caller may be here that the socket does not have any more.
+    pub(super) fn may_hold_bytes(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
     pub(super) fn told(&self, why: &io::Error) -> Told {
         match self {
             Self::Plain(_) => Told {

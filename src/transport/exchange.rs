@@ -142,7 +142,13 @@ impl Conversation<'_> {
 
     fn read(&mut self, receiver: &mut dyn Receiver) -> Result<(), Failure> {
         let mut piece = [0; PIECE];
+        let silence = |errno, why: String, receiver: &dyn Receiver| unread(receiver, errno, &why);
         loop {
+            if !self.channel.may_hold_bytes() {
+                self.wait(For::Reading, "no reply", |errno, why| {
+                    silence(errno, why, receiver)
+                })?;
+            }
             match self.channel.read(&mut piece) {
                 Ok(0) if receiver.end() => return Ok(()),
                 Ok(0) => {
@@ -166,7 +172,7 @@ impl Conversation<'_> {
                 },
                 Err(why) if is_for_later(&why) => {
                     self.wait(For::Reading, "no reply", |errno, why| {
-                        unread(receiver, errno, &why)
+                        silence(errno, why, receiver)
                     })?;
                 }
                 Err(why) => {
