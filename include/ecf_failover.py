@@ -1,0 +1,345 @@
+"""Gets an ecFlow command to a server, the primary or a backup, within a deadline.
+
+    from ecf_failover import Client
+
+    with Client() as ecf:                    # ECF_HOST, ECF_NAME, ECF_HOSTFILE ... of the environment
+        ecf.task("--meter=step", "42")       # raises ecf_failover.Error when no server took it
+        print(ecf.user("--query", "state", "/suite").text)
+
+One file over ctypes, for Python 3.8 and later. It loads libecf_failover.so from the path in
+ECF_FAILOVER_LIBRARY, from beside this file, or as the system finds it. What the commands and keys
+do is told in ecf_failover.h and in the README.
+
+Python's signal handlers run when a command has ended, not while it waits; call ``Client.cancel``
+from another thread, or set ECF_TIMEOUT.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Callable, Mapping, Optional, Type, Union
+
+__all__ = ["Attempt", "Client", "Error", "Kind", "Outcome", "Reply", "Status", "version"]
+
+Text = Union[str, bytes]
+
+
+class Status(enum.IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    ARGUMENT = 1
+    CONFIG = 2
+    REJECTED = 3
+    TIMEOUT = 4
+    UNREACHABLE = 5
+    DENIED = 6
+    CANCELLED = 7
+    UNKNOWN_OUTCOME = 8
+    INTERNAL = 9
+    CALLER = 10
+    TOO_SMALL = 11
+
+
+class Outcome(enum.IntEnum):
+    """What became of one attempt."""
+
+    OK = 0
+    REJECTED = 1
+    WAIT = 2
+    HALTED = 3
+    ZOMBIE = 4
+    NOT_SENT = 5
+    UNCONFIRMED = 6
+    FATAL = 7
+
+
+class Kind(enum.IntEnum):
+    """What sort of command is delegated."""
+
+    TASK = 0
+    USER = 1
+    PING = 2
+
+
+_AttemptFunction = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+_Words = ctypes.POINTER(ctypes.c_char_p)
+_Handle = ctypes.c_void_p
+_Place = ctypes.POINTER(ctypes.c_void_p)
+_Size = ctypes.POINTER(ctypes.c_size_t)
+
+#: Every function that is used: what it returns and takes.
+_FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
+    "ecf_client_new": (_Handle, []),
+    "ecf_client_free": (None, [_Handle]),
+    "ecf_client_set": (ctypes.c_int32, [_Handle, ctypes.c_char_p, ctypes.c_char_p]),
+    "ecf_client_get": (
+        ctypes.c_int32,
+        [_Handle, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, _Size],
+    ),
+    "ecf_client_check": (ctypes.c_int32, [_Handle, ctypes.c_char_p, ctypes.c_size_t, _Size]),
+    "ecf_client_explain": (
+        ctypes.c_int32,
+        [_Handle, ctypes.c_int32, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_size_t, _Size],
+    ),
+    "ecf_client_cancel": (ctypes.c_int32, [_Handle]),
+    "ecf_client_resume": (ctypes.c_int32, [_Handle]),
+    "ecf_send_task_cmd": (ctypes.c_int32, [_Handle, ctypes.c_int32, _Words, _Place]),
+    "ecf_send_user_cmd": (ctypes.c_int32, [_Handle, ctypes.c_int32, _Words, _Place]),
+    "ecf_delegate": (
+        ctypes.c_int32,
+        [_Handle, ctypes.c_int32, _Words, _AttemptFunction, ctypes.c_void_p, _Place],
+    ),
+    "ecf_attempt_host": (ctypes.c_char_p, [_Handle]),
+    "ecf_attempt_port": (ctypes.c_uint16, [_Handle]),
+    "ecf_attempt_number": (ctypes.c_uint32, [_Handle]),
+    "ecf_attempt_timeout_ms": (ctypes.c_uint64, [_Handle]),
+    "ecf_attempt_cancelled": (ctypes.c_int32, [_Handle]),
+    "ecf_attempt_note": (None, [_Handle, ctypes.c_char_p]),
+    "ecf_reply_status": (ctypes.c_int32, [_Handle]),
+    "ecf_reply_text": (ctypes.c_void_p, [_Handle]),
+    "ecf_reply_text_len": (ctypes.c_size_t, [_Handle]),
+    "ecf_reply_error": (ctypes.c_char_p, [_Handle]),
+    "ecf_reply_host": (ctypes.c_char_p, [_Handle]),
+    "ecf_reply_port": (ctypes.c_uint16, [_Handle]),
+    "ecf_reply_attempts": (ctypes.c_uint32, [_Handle]),
+    "ecf_reply_report": (ctypes.c_char_p, [_Handle]),
+    "ecf_reply_free": (None, [_Handle]),
+    "ecf_version": (ctypes.c_char_p, []),
+}
+
+
+def _load() -> ctypes.CDLL:
+    name = "libecf_failover.so.0"
+    beside = Path(__file__).resolve().with_name(name)
+    path = os.environ.get("ECF_FAILOVER_LIBRARY") or (str(beside) if beside.exists() else name)
+    library = ctypes.CDLL(path)
+    for function, (result, arguments) in _FUNCTIONS.items():
+        getattr(library, function).restype = result
+        getattr(library, function).argtypes = arguments
+    return library
+
+
+_library = _load()
+
+
+def _bytes(text: Text) -> bytes:
+    encoded = text if isinstance(text, bytes) else os.fsencode(text)
+    if b"\0" in encoded:
+        raise ValueError("a NUL inside a word")
+    return encoded
+
+
+def _string(text: Optional[bytes]) -> str:
+    """Bytes of any encoding, as Python shows the names of files."""
+    return os.fsdecode(text or b"")
+
+
+def _words(words: list[bytes]) -> Any:
+    return (ctypes.c_char_p * (len(words) + 1))(*words, None)
+
+
+def version() -> str:
+    """The version of the library that is running."""
+    return _string(_library.ecf_version())
+
+
+class Reply:
+    """The story of one command: plain data."""
+
+    def __init__(self, handle: ctypes.c_void_p) -> None:
+        try:
+            address = _library.ecf_reply_text(handle)
+            length = _library.ecf_reply_text_len(handle)
+            #: How the command ended.
+            self.status = Status(_library.ecf_reply_status(handle))
+            #: What ecflow_client would print, byte for byte.
+            self.data: bytes = ctypes.string_at(address, length)
+            #: Why it failed, a line for each host.
+            self.error = _string(_library.ecf_reply_error(handle))
+            #: Who confirmed or refused it; '' and 0 if nobody did.
+            self.host = _string(_library.ecf_reply_host(handle))
+            self.port: int = _library.ecf_reply_port(handle)
+            self.attempts: int = _library.ecf_reply_attempts(handle)
+            #: Every attempt.
+            self.report: dict[str, Any] = json.loads(_library.ecf_reply_report(handle))
+        finally:
+            _library.ecf_reply_free(handle)
+
+    @property
+    def text(self) -> str:
+        """What ecflow_client would print, with os.fsdecode."""
+        return os.fsdecode(self.data)
+
+
+class Error(Exception):
+    """A command that did not succeed, or a setting that was refused."""
+
+    def __init__(self, status: Status, message: str, reply: Optional[Reply] = None) -> None:
+        super().__init__(f"ECF_ERR_{status.name}: {message}")
+        self.status = status
+        #: The command's story; None for a setting.
+        self.reply = reply
+
+
+class Attempt:
+    """One attempt of a delegated command; of use only inside the function that got it."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    @property
+    def host(self) -> str:
+        return _string(_library.ecf_attempt_host(self._handle))
+
+    @property
+    def port(self) -> int:
+        return int(_library.ecf_attempt_port(self._handle))
+
+    @property
+    def number(self) -> int:
+        return int(_library.ecf_attempt_number(self._handle))
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for the whole attempt."""
+        return int(_library.ecf_attempt_timeout_ms(self._handle)) / 1000
+
+    @property
+    def cancelled(self) -> bool:
+        return bool(_library.ecf_attempt_cancelled(self._handle))
+
+    def note(self, text: Text) -> None:
+        """Words for the report."""
+        _library.ecf_attempt_note(self._handle, _bytes(text))
+
+
+class Client:
+    """A configuration and what was learnt about hosts. Threads may share it."""
+
+    def __init__(self, **settings: Text) -> None:
+        """Reads the environment, then takes keys of the README's table: ``ECF_HOST="b1"``."""
+        self._handle: Optional[int] = _library.ecf_client_new()
+        if not self._handle:
+            raise MemoryError("ecf_client_new")
+        for key, value in settings.items():
+            self.set(key, value)
+
+    def close(self) -> None:
+        """Frees it; afterwards every call fails with Status.ARGUMENT."""
+        handle, self._handle = self._handle, None
+        _library.ecf_client_free(handle)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self.close()
+
+    def set(self, key: Text, value: Text) -> None:
+        """Sets a key for the commands that start from now on; '' brings back its default."""
+        status = Status(_library.ecf_client_set(self._handle, _bytes(key), _bytes(value)))
+        if status is not Status.OK:
+            raise Error(status, f"{_string(_bytes(key))}: unknown, or a value that it does not take")
+
+    def get(self, key: Text) -> str:
+        """The value of a key."""
+        return self._read(_library.ecf_client_get, _bytes(key))
+
+    def check(self) -> list[str]:
+        """Every problem of the settings and the hostfile."""
+        return self._read(_library.ecf_client_check).splitlines()
+
+    def explain(self, kind: Kind = Kind.TASK, horizon: float = 86400) -> list[str]:
+        """The timetable of a command if every host refused at once; ``horizon`` in seconds."""
+        horizon_ms = int(horizon * 1000)
+        return self._read(_library.ecf_client_explain, int(kind), horizon_ms).splitlines()
+
+    def cancel(self) -> None:
+        """Ends every command in progress, and later ones at once, until ``resume``."""
+        _library.ecf_client_cancel(self._handle)
+
+    def resume(self) -> None:
+        """Allows commands again."""
+        _library.ecf_client_resume(self._handle)
+
+    def task(self, *words: Text, check: bool = True) -> Reply:
+        """Sends a task command: the words of ecflow_client's command line."""
+        return self._send(_library.ecf_send_task_cmd, words, check)
+
+    def user(self, *words: Text, check: bool = True) -> Reply:
+        """Sends a user command."""
+        return self._send(_library.ecf_send_user_cmd, words, check)
+
+    def delegate(
+        self,
+        kind: Kind,
+        attempt: Callable[[Attempt], Outcome],
+        check: bool = True,
+        **settings: Text,
+    ) -> Reply:
+        """Lets the library decide where, when and how often ``attempt`` is called. What it
+        raises ends the command and is raised here again."""
+        raised: list[BaseException] = []
+
+        def run(_: Any, handle: int) -> int:
+            try:
+                return int(attempt(Attempt(handle)))
+            except BaseException as error:  # noqa: B902 - C cannot carry it
+                raised.append(error)
+                return int(Outcome.FATAL)
+
+        pairs = [part for pair in settings.items() for part in map(_bytes, pair)]
+        place = ctypes.c_void_p()
+        _library.ecf_delegate(
+            self._handle,
+            int(kind),
+            _words(pairs),
+            _AttemptFunction(run),
+            None,
+            ctypes.byref(place),
+        )
+        reply = Reply(place)
+        if raised:
+            raise raised[0]
+        return self._judged(reply, check)
+
+    def _send(self, function: Any, words: tuple[Text, ...], check: bool) -> Reply:
+        argv = [_bytes(word) for word in words]
+        place = ctypes.c_void_p()
+        function(self._handle, len(argv), _words(argv), ctypes.byref(place))
+        return self._judged(Reply(place), check)
+
+    @staticmethod
+    def _judged(reply: Reply, check: bool) -> Reply:
+        if check and reply.status is not Status.OK:
+            raise Error(reply.status, reply.error, reply)
+        return reply
+
+    def _read(self, function: Any, *arguments: Any) -> str:
+        needed = ctypes.c_size_t(1024)
+        while True:
+            buffer = ctypes.create_string_buffer(max(needed.value, 1))
+            size = len(buffer)
+            status = Status(
+                function(self._handle, *arguments, buffer, size, ctypes.byref(needed))
+            )
+            if status is not Status.TOO_SMALL:
+                break
+        if status is not Status.OK:
+            raise Error(status, _string(buffer.value) or "refused")
+        return _string(buffer.value)
