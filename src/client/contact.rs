@@ -83,20 +83,18 @@ impl Contact {
         format!("{}://{endpoint}", self.scheme)
     }
 
-    /// Remembers what must not be told, and warns when there is no token for `endpoint`.
-    pub(super) fn keep_quiet_about(&mut self, endpoint: &Endpoint, secrets: &mut Secrets) {
-        match self.authorization(endpoint) {
-            Some(authorization) => {
-                secrets.add(&authorization);
-                let mut words = authorization.reveal().rsplit(|&b| b == b' ');
-                secrets.add(&Secret::from(words.next().unwrap_or_default()));
-            }
-            None if self.tokens.is_some() => {
-                let url = self.url(endpoint);
-                self.warnings
-                    .push(format!("no token of the token file is for {url}"));
-            }
-            None => {}
+    /// Remembers what must not be told: the tokens of all servers.
+    pub(super) fn keep_quiet_about(&self, secrets: &mut Secrets) {
+        let tokens = self.tokens.iter().flat_map(TokenFile::secrets);
+        tokens.for_each(|secret| secrets.add(secret));
+    }
+
+    /// Warns when there is a token file, and no token in it for `endpoint`.
+    pub(super) fn warn_of_missing_token(&mut self, endpoint: &Endpoint) {
+        if self.tokens.is_some() && self.authorization(endpoint).is_none() {
+            let url = self.url(endpoint);
+            self.warnings
+                .push(format!("no token of the token file is for {url}"));
         }
     }
 

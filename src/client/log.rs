@@ -71,7 +71,8 @@ impl Log {
             return;
         }
         let line = self.secrets.redacted(line.to_string().into_bytes());
-        let line = String::from_utf8_lossy(&line);
+        // What a server says must not look like a line of its own.
+        let line = String::from_utf8_lossy(&line).replace(char::is_control, " ");
         trace(level, &line);
         if let Some(sink) = &self.sink {
             sink(level, &line);

@@ -16,6 +16,9 @@ use crate::wire::{UserIdentity, UserOrigin};
 /// A password file has a line for each user and server; this is plenty.
 const LARGEST_FILE: u64 = 16 << 20;
 
+/// A user's passwords beyond these are neither looked for nor encrypted in advance.
+const MOST_ROWS: usize = 32;
+
 /// The user of one command.
 pub(super) struct Login {
     name: Vec<u8>,
@@ -100,7 +103,7 @@ impl Login {
         let passwords: Vec<_> = match &self.passwords {
             Passwords::None => Vec::new(),
             Passwords::Given(password) => vec![password],
-            Passwords::File { rows, .. } => rows.passwords_of(&self.name).collect(),
+            Passwords::File { rows, .. } => rows.passwords_of(&self.name).take(MOST_ROWS).collect(),
         };
         for password in passwords {
             secrets.add(password);

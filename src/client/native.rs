@@ -10,7 +10,7 @@ use super::login::{self, Login};
 use super::status::Status;
 use super::story::AttemptResult;
 use super::text;
-use crate::command::{self, Command, CommandError, Invocation, Surroundings, Understood};
+use crate::command::{self, Command, CommandError, Doubt, Invocation, Surroundings, Understood};
 use crate::config::{Millis, Secret, Settings, TaskIdentity};
 use crate::hosts::Endpoint;
 use crate::policy::{Kind, Outcome};
@@ -25,7 +25,9 @@ use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
 const CONNECT_LIMIT: Millis = 5_000;
 /// The largest reply to a user command, unless ECF_FAILOVER_MAX_REPLY says otherwise.
 const USER_REPLY_BYTES: u32 = 1 << 30;
-/// The same for a task command.
+/// What is told of a page that is no reply of ecFlow's, in bytes.
+const LONGEST_WORDS: usize = 300;
+/// The largest reply to a task command.
 const TASK_REPLY_BYTES: u32 = 16 << 20;
 
 /// Why nothing is sent.
@@ -179,7 +181,8 @@ impl NativeCommand {
         };
         let mut contact = Contact::read(settings, invocation.protocol, sender.host())?;
         contact.security(&primary).map_err(Refusal::config)?;
-        contact.keep_quiet_about(&primary, &mut secrets);
+        contact.keep_quiet_about(&mut secrets);
+        contact.warn_of_missing_token(&primary);
         let speaker = match invocation.command.kind {
             Kind::Task => Speaker::Job(TaskIdentity {
                 remote_id: invocation.remote_id.clone(),
@@ -247,11 +250,15 @@ impl NativeCommand {
                 Ok(answer) => answer,
                 Err(result) => return not_yet_sent(result),
             };
-            if let Err(why) = question.check(&answer) {
-                return AttemptResult {
-                    outcome: Outcome::Rejected,
-                    ..unsent(Stage::Reply, why.into_bytes())
-                };
+            match question.check(&answer) {
+                Ok(()) => {}
+                Err(Doubt::Strange(why)) => return unsent(Stage::Reply, why.into_bytes()),
+                Err(Doubt::Refused(why)) => {
+                    return AttemptResult {
+                        outcome: Outcome::Rejected,
+                        ..unsent(Stage::Reply, why.into_bytes())
+                    };
+                }
             }
         }
         let begin = clock::nanos();
@@ -328,7 +335,10 @@ impl NativeCommand {
         let address_remark = exchange(attempt, &request, &mut inbox).map_err(failed)?;
         let reply = inbox.0.into_reply();
         let told = |outcome, before: &[u8]| {
-            let what = [before, b"HTTP ", &reply.words].concat();
+            // First without secrets, then cut: half a secret is one, too.
+            let words = self.secrets.redacted(reply.words.clone());
+            let words = &words[..words.len().min(LONGEST_WORDS)];
+            let what = [before, b"HTTP ", words].concat();
             Err(AttemptResult {
                 outcome,
                 ..unsent(Stage::Reply, what)

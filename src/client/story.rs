@@ -311,6 +311,9 @@ fn append_one_line(text: &mut Vec<u8>, words: &[u8]) {
         if index > 0 {
             text.extend(b"; ");
         }
-        text.extend(line);
+        text.extend(line.iter().map(|byte| match byte {
+            control if control.is_ascii_control() => b' ',
+            byte => *byte,
+        }));
     }
 }

@@ -1,5 +1,6 @@
 //! Replies as the text that ecflow_client prints: the layout is ecFlow 5.9.2's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::command::{Command, Shows};
@@ -93,6 +94,15 @@ fn ping_line(endpoint: &Endpoint, took: Duration) -> Vec<u8> {
 /// A hostile server's longest name must not make all lines as long as itself.
 const WIDEST: usize = 256;
 
+/// The width of a column of so many cells: none where padding would be many times the content.
+fn affordable(width: usize, cells: usize, content: usize) -> usize {
+    const FREE: usize = 1 << 20;
+    match width.saturating_mul(cells) > content.saturating_mul(8).saturating_add(FREE) {
+        true => 0,
+        false => width,
+    }
+}
+
 fn pad(text: &mut Vec<u8>, word: &[u8], width: usize) {
     text.extend_from_slice(word);
     text.extend(std::iter::repeat_n(b' ', width.saturating_sub(word.len())));
@@ -104,7 +114,9 @@ fn suites_table(names: &[Vec<u8>]) -> Vec<u8> {
     if names.is_empty() {
         return b"No suites\n\n".to_vec();
     }
-    let width = names.iter().map(Vec::len).max().unwrap_or(0).min(WIDEST) + 1;
+    let longest = names.iter().map(Vec::len).max().unwrap_or(0).min(WIDEST);
+    let content = names.iter().map(Vec::len).sum();
+    let width = affordable(longest, names.len(), content) + 1;
     let mut table = Vec::new();
     for names in names.chunks(COLUMNS) {
         for name in names {
@@ -122,6 +134,12 @@ fn handles_table(handles: &Handles) -> Vec<u8> {
         return Vec::new();
     }
     let mut table = b"\nUser      handle  suites\n".to_vec();
+    // Each handle is one user's, so its suites are told once.
+    let mut suites: BTreeMap<i64, &[Vec<u8>]> = handles
+        .suites
+        .iter()
+        .map(|(handle, suites)| (*handle, suites.as_slice()))
+        .collect();
     for (user, numbers) in &handles.users {
         pad(&mut table, user, USER);
         for (index, number) in numbers.iter().enumerate() {
@@ -129,8 +147,7 @@ fn handles_table(handles: &Handles) -> Vec<u8> {
                 pad(&mut table, b"", USER);
             }
             table.extend(format!("{number:6}  ").bytes());
-            let suites = handles.suites.iter().find(|(handle, _)| handle == number);
-            for suite in suites.iter().flat_map(|(_, suites)| suites) {
+            for suite in suites.remove(number).into_iter().flatten() {
                 table.extend_from_slice(suite);
                 table.extend(b"  ");
             }
@@ -196,6 +213,8 @@ fn zombies_table(zombies: &[ZombieRecord]) -> Vec<u8> {
             *width = cell.len().min(WIDEST).max(*width);
         }
     }
+    let content = rows.iter().flatten().map(Vec::len).sum();
+    let widths = widths.map(|width| affordable(width, rows.len(), content));
     let mut table = Vec::new();
     for row in &rows {
         for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
@@ -224,7 +243,7 @@ fn zombie_row(zombie: &ZombieRecord) -> [Vec<u8>; ZOMBIE_COLUMNS.len()] {
         zombie.path.clone(),
         word(&kinds, zombie.kind).into_bytes(),
         zombie.age_s.to_string().into_bytes(),
-        zombie.password.clone(),
+        zombie.password.reveal().to_vec(),
         zombie.remote_id.clone(),
         zombie.try_number.to_string().into_bytes(),
         format!("{decision}{}", word(ZOMBIE_ACTIONS, zombie.action)).into_bytes(),
@@ -357,6 +376,19 @@ mod tests {
         let mut names = vec![Vec::new(); 10_000];
         names.push(vec![b'x'; 1_000_000]);
         assert!(suites_table(&names).len() < 4_000_000);
+    }
+
+    #[test]
+    fn a_hostile_table_is_no_longer_than_a_few_times_its_reply() {
+        let names = vec![vec![b'x'; 256]; 1].into_iter();
+        let names: Vec<_> = names.chain(vec![Vec::new(); 100_000]).collect();
+        assert!(suites_table(&names).len() < 2_000_000);
+        let suites = vec![b"s".repeat(10_000)];
+        let handles = Handles {
+            users: vec![(b"u".to_vec(), vec![1; 1_000])],
+            suites: vec![(1, suites)],
+        };
+        assert!(handles_table(&handles).len() < 100_000);
     }
 
     #[test]

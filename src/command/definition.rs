@@ -61,9 +61,12 @@ pub(super) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
+/// Whether a statement of the line is an extern; ';' parts statements.
 fn is_extern(line: &[u8]) -> bool {
-    let mut words = line.split(u8::is_ascii_whitespace);
-    words.find(|word| !word.is_empty()) == Some(b"extern")
+    line.split(|&b| b == b';').any(|statement| {
+        let mut words = statement.split(u8::is_ascii_whitespace);
+        words.find(|word| !word.is_empty()) == Some(b"extern")
+    })
 }
 
 pub(super) fn replace(words: &Words<'_>, draft: &mut Draft) -> Built {
@@ -84,7 +87,9 @@ pub(super) fn replace(words: &Words<'_>, draft: &mut Draft) -> Built {
     draft.text("path_to_defs_", file);
     // ecFlow's client sends no externs; in a replaced node they would stay.
     let lines = text.split_inclusive(|&b| b == b'\n');
-    let kept: Vec<_> = lines.filter(|line| !is_extern(line)).collect();
+    let kept: Vec<_> = lines
+        .filter(|line| line.contains(&b';') || !is_extern(line))
+        .collect();
     draft.text("clientDefs_", kept.concat());
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(super) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
             }
         }
         answers.extend(told.map(|class| (class, row.name)));
-        draft.parts.extend(child.legal);
+        draft.parts.push(child.legal);
         draft.repeat = worse(draft.repeat, child.repeat);
         draft.questions.extend(child.questions);
         if row.name == "show" {

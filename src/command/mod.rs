@@ -42,8 +42,8 @@ pub struct Command {
     pub request: Request,
     /// The replies that may answer it; an error may answer anything.
     pub legal: &'static [ReplyClass],
-    /// The replies that may answer the commands of a group.
-    pub parts: Vec<ReplyClass>,
+    /// The replies that may answer each command of a group.
+    pub parts: Vec<&'static [ReplyClass]>,
     /// What the server is to be asked before.
     pub questions: Vec<Question>,
     /// What a group prints of the definitions that it got.
@@ -70,6 +70,15 @@ pub enum Question {
     Handle(i64),
 }
 
+/// Why a command is not sent to a server that was asked before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It would do harm, or nothing: final.
+    Refused(String),
+    /// The answer was none.
+    Strange(String),
+}
+
 impl Question {
     /// The question as it travels.
     #[must_use]
@@ -87,7 +96,14 @@ impl Question {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn check(&self, answer: &Reply) -> Result<(), String> {
+    pub fn check(&self, answer: &Reply) -> Result<(), Doubt> {
+        self.judge(answer).map_err(|why| match answer {
+            Reply::Error(_) | Reply::Text(_) | Reply::Handles(_) => Doubt::Refused(why),
+            _ => Doubt::Strange(why),
+        })
+    }
+
+    fn judge(&self, answer: &Reply) -> Result<(), String> {
         match (self, answer) {
             (_, Reply::Error(words)) => Err(format!(
                 "the server was asked before, and refused: {}",
@@ -116,21 +132,44 @@ impl Question {
 }
 
 impl Command {
-    /// The class of a reply, or of a part of it, that cannot answer this command.
+    /// The class of a reply that cannot answer this command, or of the part of it that cannot.
     #[must_use]
     pub fn strange_class(&self, reply: &Reply) -> Option<ReplyClass> {
-        let may_come =
-            |class, legal: &[ReplyClass]| class == ReplyClass::Error || legal.contains(&class);
         let class = reply.class();
-        if !may_come(class, self.legal) {
+        if class == ReplyClass::Error {
+            return None;
+        }
+        if !self.legal.contains(&class) {
             return Some(class);
         }
         match reply {
-            Reply::Group(replies) => {
-                let mut classes = replies.iter().map(Reply::class);
-                classes.find(|class| !may_come(*class, &self.parts))
+            Reply::Group(replies) => self.strange_part(replies),
+            // "Done" is no answer for a group that asks for something.
+            _ => {
+                let is_answer = self.parts.iter().all(|part| part.contains(&class));
+                (!is_answer).then_some(class)
             }
-            _ => None,
+        }
+    }
+
+    /// Every part answers a command, and every command that asks for something is answered.
+    fn strange_part(&self, replies: &[Reply]) -> Option<ReplyClass> {
+        let mut classes = replies.iter().map(Reply::class);
+        let stranger = classes.find(|class| {
+            *class != ReplyClass::Error && !self.parts.iter().any(|part| part.contains(class))
+        });
+        if stranger.is_some() {
+            return stranger;
+        }
+        let came = |wanted: &dyn Fn(ReplyClass) -> bool| replies.iter().any(|r| wanted(r.class()));
+        let has_error = came(&|class| class == ReplyClass::Error);
+        let is_answered = |part: &&[ReplyClass]| {
+            let may_be_silent = part.contains(&ReplyClass::Ok);
+            may_be_silent || has_error || came(&|class| part.contains(&class))
+        };
+        match self.parts.iter().all(is_answered) {
+            true => None,
+            false => Some(ReplyClass::Group),
         }
     }
 }

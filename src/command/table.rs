@@ -69,8 +69,8 @@ pub(super) struct Draft {
     pub(super) repeat: Repeat,
     /// What the server is asked before.
     pub(super) questions: Vec<Question>,
-    /// What the commands of a group may be answered.
-    pub(super) parts: Vec<ReplyClass>,
+    /// What each command of a group may be answered.
+    pub(super) parts: Vec<&'static [ReplyClass]>,
     pub(super) shows: Shows,
 }
 
@@ -118,6 +118,8 @@ const ZOMBIES: &[ReplyClass] = &[ReplyClass::Zombies];
 const HANDLE: &[ReplyClass] = &[ReplyClass::Handle];
 const HANDLES: &[ReplyClass] = &[ReplyClass::Handles];
 const NODES: &[ReplyClass] = &[ReplyClass::Node, ReplyClass::Definition];
+const NODE: &[ReplyClass] = &[ReplyClass::Node];
+const DEFINITION: &[ReplyClass] = &[ReplyClass::Definition];
 const NEWS: &[ReplyClass] = &[ReplyClass::News];
 const SYNC: &[ReplyClass] = &[ReplyClass::Sync];
 /// A group whose commands are all done is answered like one command.
@@ -227,7 +229,13 @@ impl Row {
         };
         match self.build {
             Build::Api(api) => draft.number("api_", api),
-            Build::Node(api) => user::node(api, words, &mut draft),
+            Build::Node(api) => {
+                if self.legal == NODES {
+                    let is_whole = words.values.is_empty();
+                    draft.legal = if is_whole { DEFINITION } else { NODE };
+                }
+                user::node(api, words, &mut draft);
+            }
             Build::Paths(api) => paths::simple(self.name, api, words, &mut draft)?,
             Build::Zombie(action) => paths::zombie(self.name, action, words, &mut draft)?,
             Build::Words(read) => read(words, &mut draft)?,
@@ -266,7 +274,8 @@ pub const COMMANDS: &[Row] = &[
         .says("yes", "stop scheduling; task commands are still taken"),
     maybe("halt", "CtsCmd", user::halt)
         .says("yes", "stop scheduling and task commands"),
-    maybe("terminate", "CtsCmd", user::terminate)
+    // A second one would end what was started instead, or a backup.
+    maybe("terminate", "CtsCmd", user::terminate).once()
         .says("yes", "end the server"),
     server("suites", 11).answered(SUITES)
         .says("", "print the names of all suites"),

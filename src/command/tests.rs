@@ -97,6 +97,11 @@ fn what_is_wrong_is_told_with_the_option_and_the_remedy() {
         (&["--meter=m", "abc"], "\"abc\" is not a whole number"),
         (&["--load=/no/such.def"], "/no/such.def"),
         (&["--load", "suite s\n extern /x\n"], "line 2 is an extern"),
+        (
+            &["--load", "suite s; endsuite; extern /x\n"],
+            "line 1 is an extern",
+        ),
+        (&["--load", ";extern /x\nsuite s\n"], "line 1 is an extern"),
         (&["--label=l", "--host", "x"], "a name and a text"),
     ] {
         let told = told(argv);
@@ -165,6 +170,7 @@ fn what_a_second_copy_would_do_is_known_of_each_command() {
         (&["--group=run /s; ping"], Repeat::No),
         (&["--order=/s", "top"], Repeat::Ordered),
         (&["--order=/s", "up"], Repeat::No),
+        (&["--terminate=yes"], Repeat::No),
         (&["--begin=s"], Repeat::Yes),
         (&["--begin=s --force"], Repeat::No),
     ] {
@@ -217,10 +223,12 @@ fn what_could_harm_a_server_is_asked_for_first() {
         let check = |text: &str| asked[0].check(&Reply::Text(text.into()));
         assert_eq!(check("5.17.0\n"), Ok(()));
         assert_eq!(check("6.0.1"), Ok(()));
-        let why = check("5.9.2").err().unwrap_or_default();
-        assert!(why.contains("needs ecFlow 5.17.0"), "{why}");
-        assert!(check("new").is_err());
-        assert!(asked[0].check(&Reply::Ok).is_err());
+        match check("5.9.2") {
+            Err(Doubt::Refused(why)) => assert!(why.contains("needs ecFlow 5.17.0"), "{why}"),
+            other => assert_eq!(other, Ok(())),
+        }
+        assert!(matches!(check("new"), Err(Doubt::Refused(_))));
+        assert!(matches!(asked[0].check(&Reply::Ok), Err(Doubt::Strange(_))));
     }
     let known = crate::wire::Handles {
         users: vec![],
@@ -268,4 +276,35 @@ fn the_words_of_a_password_are_found_wherever_they_stand() {
     assert_eq!(found(&["--ping", "--password=a b", "--user", "x"]), "a b");
     assert_eq!(found(&["--pass", "a", "b", "--user", "x"]), "a|b");
     assert_eq!(found(&["--port", "1", "--path=x", "--p=y"]), "");
+}
+
+#[test]
+fn a_group_is_answered_only_by_what_its_commands_ask_for() {
+    let strange = |group: &str, reply: Reply| {
+        let command = parsed(&[&format!("--group={group}")]).map(|i| i.command);
+        command.map_or(Some(ReplyClass::Error), |command| {
+            command.strange_class(&reply)
+        })
+    };
+    let text = || Reply::Text(b"queued".to_vec());
+    let suites = || Reply::Suites(Vec::new());
+    let asks = "query state /s; suites";
+    assert_eq!(strange(asks, Reply::Group(vec![text(), suites()])), None);
+    assert_eq!(
+        strange(asks, Reply::Group(vec![text(), Reply::Error(vec![])])),
+        None
+    );
+    assert_eq!(strange(asks, Reply::Ok), Some(ReplyClass::Ok));
+    assert_eq!(strange(asks, Reply::Group(vec![])), Some(ReplyClass::Group));
+    assert_eq!(
+        strange(asks, Reply::Group(vec![text()])),
+        Some(ReplyClass::Group)
+    );
+    let other = Reply::Group(vec![text(), suites(), Reply::News(0)]);
+    assert_eq!(strange(asks, other), Some(ReplyClass::News));
+    assert_eq!(strange("suspend /s; msg x", Reply::Ok), None);
+    assert_eq!(strange("suspend /s", Reply::Wait), Some(ReplyClass::Wait));
+    let get = |argv: &[&str]| parsed(argv).map(|i| i.command.legal).unwrap_or_default();
+    assert_eq!(get(&["--get"]), [ReplyClass::Definition]);
+    assert_eq!(get(&["--get=/s"]), [ReplyClass::Node]);
 }

@@ -24,6 +24,8 @@ pub struct TokenFile {
 struct Token {
     server: Regex,
     authorization: Secret,
+    /// It, and the parts of it, that must not be told.
+    secrets: Vec<Secret>,
 }
 
 /// Why a token file is useless. It tells no value of the file, only where to look.
@@ -80,13 +82,18 @@ impl TokenFile {
         let token = tokens.find(|token| token.server.is_match(url))?;
         Some(token.authorization.clone())
     }
+
+    /// Everything in the file that must not be told.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.tokens.iter().flat_map(|token| &token.secrets)
+    }
 }
 
 impl Token {
     fn read(value: &Value, place: &str) -> Result<Self, BadTokenFile> {
         let kind = text(value, place, &["type"])?;
         let server = text(value, place, &["server"])?;
-        let authorization = match kind {
+        let (authorization, mut secrets) = match kind {
             "bearer" => bearer(value, place)?,
             "basic" => basic(value, place)?,
             _ => {
@@ -99,28 +106,38 @@ impl Token {
                 let why = format!("not a regular expression that can be used: {why}");
                 bad(&format!("{place}.server"), &why)
             })?,
-            authorization: Secret::from(authorization.as_bytes()),
+            authorization: {
+                let whole = Secret::from(authorization.as_bytes());
+                secrets.insert(0, whole.clone());
+                whole
+            },
+            secrets,
         })
     }
 }
 
-fn bearer(value: &Value, place: &str) -> Result<String, BadTokenFile> {
+/// The header's value, and the secrets in it.
+type Header = (String, Vec<Secret>);
+
+fn bearer(value: &Value, place: &str) -> Result<Header, BadTokenFile> {
     let key = printable(value, place, &["api", "key"])?;
     if key.trim().is_empty() {
         return Err(bad(&format!("{place}.api.key"), "must not be empty"));
     }
-    Ok(format!("Bearer {key}"))
+    Ok((format!("Bearer {key}"), vec![Secret::from(key.as_bytes())]))
 }
 
-fn basic(value: &Value, place: &str) -> Result<String, BadTokenFile> {
+fn basic(value: &Value, place: &str) -> Result<Header, BadTokenFile> {
     let user = printable(value, place, &["api", "username"])?;
     let password = printable(value, place, &["api", "password"])?;
     if user.contains(':') {
         let why = "must not contain a colon: the password would begin there";
         return Err(bad(&format!("{place}.api.username"), why));
     }
-    let both = STANDARD.encode(format!("{user}:{password}"));
-    Ok(format!("Basic {both}"))
+    let clear = format!("{user}:{password}");
+    let both = STANDARD.encode(&clear);
+    let secrets = [both.as_str(), &clear, password].map(|text| Secret::from(text.as_bytes()));
+    Ok((format!("Basic {both}"), secrets.to_vec()))
 }
 
 /// The member at `path`, without the line ends that would begin another header.
@@ -182,6 +199,27 @@ mod tests {
 
     fn bearer_for(server: &str) -> Value {
         json!({"type": "bearer", "server": server, "api": {"key": "SESAME", "url": 0}, "more": []})
+    }
+
+    #[test]
+    fn every_form_of_a_token_is_a_secret() {
+        let text = br#"{"version":1,"tokens":[
+            {"type":"bearer","server":".*","api":{"key":"sesame"}},
+            {"type":"basic","server":".*","api":{"username":"fred","password":"open"}}]}"#;
+        let file = TokenFile::parse(text);
+        let told: Vec<_> = file
+            .iter()
+            .flat_map(TokenFile::secrets)
+            .map(|secret| String::from_utf8_lossy(secret.reveal()).into_owned())
+            .collect();
+        let wanted = [
+            "Bearer sesame",
+            "sesame",
+            "Basic ZnJlZDpvcGVu",
+            "ZnJlZDpvcGVu",
+        ];
+        assert_eq!(told[..4], wanted);
+        assert_eq!(told[4..], ["fred:open", "open"]);
     }
 
     #[test]

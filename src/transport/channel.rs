@@ -103,7 +103,7 @@ impl Channel {
                 cure: Cure::Retry,
             },
             #[cfg(feature = "tls")]
-            Self::Tls(_) => tls::told(why),
+            Self::Tls(tls) => tls::told(why, tls.is_handshaking()),
         }
     }
 

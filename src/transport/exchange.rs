@@ -121,16 +121,19 @@ impl Conversation<'_> {
                 ),
                 cure: Cure::Retry,
             };
-            if let Some((errno, why)) = self.stop("the request did not leave whole") {
-                return Err(fail(errno, why));
-            }
-            // Written is what the kernel has taken, not what the channel holds back.
+            // Written is what the kernel has taken, not what the channel holds back. What left
+            // whole did so, however late it is.
             let taken = match rest.is_empty() {
                 true => self.channel.flush().map(|()| 0),
                 false => self.channel.write(rest),
             };
+            if matches!(taken, Ok(taken) if taken == rest.len()) && self.channel.flush().is_ok() {
+                return Ok(());
+            }
+            if let Some((errno, why)) = self.stop("the request did not leave whole") {
+                return Err(fail(errno, why));
+            }
             match taken {
-                Ok(_) if rest.is_empty() => return Ok(()),
                 Ok(taken) => rest = &rest[taken..],
                 Err(why) if is_for_later(&why) => {
                     self.wait(For::Writing, "the server took nothing more", fail)?
@@ -171,6 +174,10 @@ impl Conversation<'_> {
                     }
                 },
                 Err(why) if is_for_later(&why) => {
+                    // Inside TLS there may be much to read that brings nothing.
+                    if let Some((errno, why)) = self.stop("no reply") {
+                        return Err(unread(receiver, errno, &why));
+                    }
                     self.wait(For::Reading, "no reply", |errno, why| {
                         silence(errno, why, receiver)
                     })?;

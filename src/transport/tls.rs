@@ -22,6 +22,7 @@ use rustls::{
 };
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 
 use super::channel::{Direction, Told};
 use super::{Cure, Failure, Sent, Stage};
@@ -58,7 +59,9 @@ impl Trust {
             return Err(format!("{source}: no certificate is in it (PEM)"));
         }
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates.iter().cloned());
+        let now = UnixTime::now();
+        let authorities = certificates.iter().filter(|one| may_sign(one, now));
+        roots.add_parsable_certificates(authorities.cloned());
         let provider = Arc::new(ring::default_provider());
         let verifier = Verifier {
             certificates,
@@ -81,7 +84,9 @@ impl Trust {
 /// Why a server is not trusted.
 #[derive(Debug, thiserror::Error)]
 enum Distrust {
-    #[error("the server's certificate is not the one in {0}, nor signed by one there")]
+    #[error(
+        "the server's certificate is not the one in {0}, nor signed by an authority there that is valid today"
+    )]
     Other(String),
     #[error("the server's certificate has expired")]
     Expired,
@@ -136,11 +141,18 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let distrust = |why| self.distrust(why);
         if self.certificates.iter().any(|known| known == end_entity) {
             check_dates(end_entity, now)?;
+            // A file with one certificate says which server is meant; of several, each that
+            // has names must stay with its own host.
+            let is_one_of_many = self.certificates.len() > 1 && has_names(end_entity);
+            if self.names == NameCheck::Compare && is_one_of_many {
+                let certificate = ParsedCertificate::try_from(end_entity).map_err(distrust)?;
+                rustls::client::verify_server_name(&certificate, server_name).map_err(distrust)?;
+            }
             return Ok(ServerCertVerified::assertion());
         }
-        let distrust = |why| self.distrust(why);
         let certificate = ParsedCertificate::try_from(end_entity).map_err(distrust)?;
         rustls::client::verify_server_cert_signed_by_trust_anchor(
             &certificate,
@@ -204,6 +216,27 @@ fn read(certificate: &CertificateDer<'_>) -> Result<Certificate, rustls::Error> 
     Certificate::from_der(certificate).map_err(|_| Distrust::Unreadable.into())
 }
 
+/// Whether a certificate says which hosts it is for.
+fn has_names(certificate: &CertificateDer<'_>) -> bool {
+    let parsed = read(certificate).ok();
+    let names = parsed.map(|parsed| parsed.tbs_certificate.get::<SubjectAltName>());
+    matches!(names, Some(Ok(Some(_))))
+}
+
+/// Whether a certificate of the file may sign others: it is valid today, and does not say that
+/// it is no authority.
+fn may_sign(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+    let Ok(parsed) = read(certificate) else {
+        return false;
+    };
+    let constraints = parsed.tbs_certificate.get::<BasicConstraints>();
+    let is_leaf = matches!(
+        constraints,
+        Ok(Some((_, BasicConstraints { ca: false, .. })))
+    );
+    !is_leaf && check_dates(certificate, now).is_ok()
+}
+
 /// Whether `der` is a sequence with this content (shorter than 128 bytes, as these all are).
 fn is_sequence_of(der: &[u8], content: &[u8]) -> bool {
     const SEQUENCE: u8 = 0x30;
@@ -249,6 +282,10 @@ impl TlsStream {
                 cure: Cure::Retry,
             }),
         }
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
@@ -308,9 +345,16 @@ impl TlsStream {
             read => return read,
         }
         self.connection.read_tls(&mut Socket(&self.stream))?;
-        self.process()?;
-        // What did not bring a byte for the caller lets it look at the time.
-        self.connection.reader().read(piece)
+        let processed = self.process();
+        // An answer to what came, like an alert, leaves when it can.
+        let _ = self.flush();
+        // What came whole before something bad counts; the bad is told at the next call. What
+        // did not bring a byte for the caller lets it look at the time.
+        match (self.connection.reader().read(piece), processed) {
+            (Ok(count @ 1..), _) => Ok(count),
+            (_, Err(why)) => Err(why),
+            (read, Ok(())) => read,
+        }
     }
 
     fn process(&mut self) -> io::Result<()> {
@@ -353,7 +397,7 @@ const REJECTED: &str = "certificates were rejected";
 const NO_TLS: &str = "TLS was spoken to servers that do not speak it";
 
 /// What an error means, in words, and whether a retry could help.
-pub(super) fn told(why: &io::Error) -> Told {
+pub(super) fn told(why: &io::Error, is_handshaking: bool) -> Told {
     let plain = |cure, what: String| Told { what, cure };
     let Some(inner) = why.get_ref().and_then(|inner| inner.downcast_ref()) else {
         return plain(Cure::Retry, why.to_string());
@@ -366,7 +410,7 @@ pub(super) fn told(why: &io::Error) -> Told {
             Cure::Nobody(REJECTED),
             format!("the server's certificate was rejected: {inner}"),
         ),
-        rustls::Error::InvalidMessage(_) => plain(
+        rustls::Error::InvalidMessage(_) if is_handshaking => plain(
             Cure::Nobody(NO_TLS),
             format!("the server speaks no TLS, or another protocol ({inner})"),
         ),

@@ -4,11 +4,13 @@
 //! it matters: a reply is of a known class, has all members of it, and is no reference to
 //! something that is not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use thiserror::Error;
+
+use crate::config::Secret;
 
 use super::reply::{Handles, Reply, Stats, ZombieDecision, ZombieRecord};
 
@@ -44,7 +46,8 @@ pub enum Undecodable {
 pub fn decode(body: &[u8]) -> Result<Reply, Undecodable> {
     let document: Document =
         serde_json::from_slice(body).map_err(|why| Undecodable::Json(why.to_string()))?;
-    Known::default().read(document.response.stc_cmd_)
+    let reply = Known::default().read(document.response.stc_cmd_)?;
+    reply.ok_or_else(|| Undecodable::Json("a reply that refers to another".into()))
 }
 
 /// Set in the number of a class name or of an object: "new, and what it stands for follows".
@@ -54,11 +57,12 @@ const NEW: u32 = 0x8000_0000;
 #[derive(Default)]
 struct Known {
     classes: BTreeMap<u32, Vec<u8>>,
-    replies: BTreeMap<u32, Reply>,
+    objects: BTreeSet<u32>,
 }
 
 impl Known {
-    fn read(&mut self, pointer: Pointer) -> Result<Reply, Undecodable> {
+    /// The reply, or `None` where it is one that came before: it tells nothing new.
+    fn read(&mut self, pointer: Pointer) -> Result<Option<Reply>, Undecodable> {
         let strange = || Undecodable::Json("a reply that is null or refers to nothing".into());
         let class = match (pointer.polymorphic_id & NEW, pointer.polymorphic_name) {
             (0, None) => self.classes.get(&pointer.polymorphic_id).cloned(),
@@ -70,15 +74,13 @@ impl Known {
             .insert(pointer.polymorphic_id & !NEW, class.clone());
         let id = pointer.ptr_wrapper.id;
         match (id & NEW, pointer.ptr_wrapper.data) {
-            (0, None) => self.replies.get(&id).cloned().ok_or_else(strange),
+            (0, None) if self.objects.contains(&id) => Ok(None),
+            (0, None) => Err(strange()),
             (0, Some(_)) | (_, None) => Err(strange()),
             (_, Some(data)) => {
                 let reply = self.reply(*data, &class)?;
-                // A group is no part of itself; the rest may be referred to.
-                if reply.class() != super::ReplyClass::Group {
-                    self.replies.insert(id & !NEW, reply.clone());
-                }
-                Ok(reply)
+                self.objects.insert(id & !NEW);
+                Ok(Some(reply))
             }
         }
     }
@@ -151,7 +153,8 @@ impl Known {
             b"GroupSTCCmd" => {
                 let children = need(data.cmdVec_, "GroupSTCCmd", "cmdVec_")?;
                 let replies = children.into_iter().map(|child| self.read(child));
-                Ok(Reply::Group(replies.collect::<Result<_, _>>()?))
+                let new = replies.filter_map(Result::transpose);
+                Ok(Reply::Group(new.collect::<Result<_, _>>()?))
             }
             other => Err(Undecodable::Class(other.escape_ascii().to_string())),
         }
@@ -257,7 +260,7 @@ impl From<ZombieMembers> for ZombieRecord {
             path: zombie.path_to_task_.0,
             kind: zombie.zombie_type_,
             age_s: zombie.duration_,
-            password: zombie.jobs_password_.0,
+            password: Secret::from(&zombie.jobs_password_.0[..]),
             remote_id: zombie.process_or_remote_id_.0,
             try_number: zombie.try_no_,
             action,
@@ -418,6 +421,18 @@ mod tests {
             let start: String = body.chars().take(300).collect();
             assert!(decode(body.as_bytes()).is_err(), "{start}");
         }
+    }
+
+    #[test]
+    fn references_in_a_group_cost_nothing_and_tell_nothing() {
+        let text = "\"polymorphic_id\": 2147483650, \"polymorphic_name\": \"SStringCmd\", \
+                    \"ptr_wrapper\": {\"id\": 2147483650, \"data\": {\"str_\": \"x\"}}";
+        let again = "{\"polymorphic_id\": 2, \"ptr_wrapper\": {\"id\": 2}}";
+        let many = vec![again; 10_000].join(",");
+        let group = |children: &str| reply("GroupSTCCmd", &format!(", \"cmdVec_\": [{children}]"));
+        let told = decode(&group(&format!("{{{text}}},{many}")));
+        assert_eq!(told, Ok(Reply::Group(vec![Reply::Text(b"x".to_vec())])));
+        assert!(decode(&group(again)).is_err(), "a reference to nothing");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl FrameReader {
         self.surplus |= !surplus.is_empty();
         let is_complete = self.body.len() == expected;
         if is_complete {
-            check_room_for_decoding(expected)?;
+            check_room_for_decoding(&self.body)?;
         }
         Ok(is_complete)
     }
@@ -159,12 +159,21 @@ impl FrameReader {
     }
 }
 
-/// Decoding copies the body's strings twice. Where memory is short the reply is refused here,
-/// for an allocation that fails later would end the process.
-pub(super) fn check_room_for_decoding(body: usize) -> Result<(), BadFrame> {
+/// Decoding copies the body's strings twice, and takes a little for each element and more for
+/// each object. Where memory is short the reply is refused here, for an allocation that fails
+/// later would end the process.
+pub(super) fn check_room_for_decoding(body: &[u8]) -> Result<(), BadFrame> {
+    const ELEMENT: usize = 32;
+    const OBJECT: usize = 512;
+    let count = |wanted: u8| body.iter().filter(|byte| **byte == wanted).count();
+    let needed = body
+        .len()
+        .saturating_mul(3)
+        .saturating_add(count(b',').saturating_mul(ELEMENT))
+        .saturating_add(count(b'{').saturating_mul(OBJECT));
     let mut room = Vec::<u8>::new();
-    room.try_reserve_exact(body.saturating_mul(3))
-        .map_err(|_| BadFrame::NoMemory(body))
+    room.try_reserve_exact(needed)
+        .map_err(|_| BadFrame::NoMemory(body.len()))
 }
 
 #[cfg(test)]

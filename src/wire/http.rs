@@ -11,8 +11,8 @@ const PATH: &str = "/v1/ecflow";
 /// The head of a reply may have so many bytes and lines.
 const LARGEST_HEAD: usize = 64 * 1024;
 const MOST_HEADERS: usize = 128;
-/// What is kept of a body that is no reply of ecFlow's, for the message.
-const EXCERPT: usize = 200;
+/// What is kept of a body that is no reply of ecFlow's; the message has less of it.
+const EXCERPT: usize = 4_096;
 
 /// A request: the head, then `body`. `authorization` is the value of the header of that name.
 #[must_use]
@@ -129,7 +129,7 @@ impl HttpReader {
         }
         let is_complete = self.state == State::Complete;
         if is_complete && self.status == 200 {
-            check_room_for_decoding(self.body.len()).map_err(|why| why.to_string())?;
+            check_room_for_decoding(&self.body).map_err(|why| why.to_string())?;
         }
         Ok(is_complete)
     }

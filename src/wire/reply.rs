@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Secret;
+
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -145,7 +147,7 @@ pub struct ZombieRecord {
     /// How long it has been one, in seconds.
     pub age_s: i64,
     /// The job's password, as the server shows it to every user.
-    pub password: Vec<u8>,
+    pub password: Secret,
     /// Its process id or batch id.
     pub remote_id: Vec<u8>,
     /// Its try number.

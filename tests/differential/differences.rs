@@ -114,6 +114,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--migrate=/s1",
             "--migrate=/s1/f1/t1",
             "--group=`get; show`",
+            "--group=`get; get=/s1; show`",
             "--group=`get; show` # no suites",
             "--group=`get=/s1; show state`",
             "--group=`get; show migrate`",
@@ -211,7 +212,6 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             "--group=`file /s1/f1/t1 script 2; file /s1/f1/t1 manual`",
             "--group=`suites; suites`",
             "--group=`get; get_state`",
-            "--group=`get; get=/s1; show`",
         ],
     },
     Difference {

@@ -104,6 +104,17 @@ fn a_certificate_in_the_file_itself_is_trusted_whatever_its_name() {
 }
 
 #[test]
+fn of_several_certificates_in_the_file_each_stays_with_its_own_hosts() {
+    let one = Certificate::for_names("DNS:localhost");
+    let other = Certificate::for_names("IP:127.0.0.1");
+    let both = one.certificate.clone() + &other.certificate;
+    assert_trusted(ask(&one, &both, "localhost"));
+    assert_trusted(ask(&other, &both, "127.0.0.1"));
+    assert_not_trusted(ask(&one, &both, "127.0.0.1"));
+    assert_not_trusted(ask(&other, &both, "localhost"));
+}
+
+#[test]
 fn a_certificate_in_the_file_is_refused_out_of_its_time() {
     for (certificate, words) in [
         (Certificate::expired(), "expired"),
