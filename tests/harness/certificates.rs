@@ -127,6 +127,15 @@ impl Authority {
         Self { place, certificate }
     }
 
+    /// An authority whose own time is over.
+    pub fn expired() -> Self {
+        let Certificate { certificate, key } = Certificate::expired();
+        let place = Place::new();
+        fs::write(place.0.join("authority.crt"), &certificate).expect("a file");
+        fs::write(place.0.join("authority.key"), &key).expect("a file");
+        Self { place, certificate }
+    }
+
     /// A certificate for names as `DNS:localhost,IP:127.0.0.1`.
     pub fn issue(&self, names: &str) -> Certificate {
         self.issue_dated(names, NOW)

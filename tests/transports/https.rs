@@ -104,6 +104,14 @@ fn a_certificate_in_the_file_itself_is_trusted_whatever_its_name() {
 }
 
 #[test]
+fn an_authority_out_of_its_time_vouches_for_nobody() {
+    let expired = Authority::expired();
+    let issued = expired.issue("IP:127.0.0.1");
+    assert_not_trusted(ask(&issued, &expired.certificate, "127.0.0.1"));
+    assert_trusted(ask(&issued, &issued.certificate, "127.0.0.1"));
+}
+
+#[test]
 fn of_several_certificates_in_the_file_each_stays_with_its_own_hosts() {
     let one = Certificate::for_names("DNS:localhost");
     let other = Certificate::for_names("IP:127.0.0.1");
