@@ -121,6 +121,11 @@ impl Conversation<'_> {
                 ),
                 cure: Cure::Retry,
             };
+            if !rest.is_empty()
+                && let Some((errno, why)) = self.stop("the request did not leave whole")
+            {
+                return Err(fail(errno, why));
+            }
             // Written is what the kernel has taken, not what the channel holds back. What left
             // whole did so, however late it is.
             let taken = match rest.is_empty() {
@@ -130,12 +135,12 @@ impl Conversation<'_> {
             if matches!(taken, Ok(taken) if taken == rest.len()) && self.channel.flush().is_ok() {
                 return Ok(());
             }
-            if let Some((errno, why)) = self.stop("the request did not leave whole") {
-                return Err(fail(errno, why));
-            }
             match taken {
                 Ok(taken) => rest = &rest[taken..],
                 Err(why) if is_for_later(&why) => {
+                    if let Some((errno, why)) = self.stop("the request did not leave whole") {
+                        return Err(fail(errno, why));
+                    }
                     self.wait(For::Writing, "the server took nothing more", fail)?
                 }
                 Err(why) => return Err(fail(errno(&why), self.channel.told(&why).what)),
