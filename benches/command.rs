@@ -160,7 +160,7 @@ fn policy_step() -> f64 {
                 policy.outcome(Outcome::NotSent, now);
                 steps += 1;
             }
-            Action::End(end) => panic!("it goes on: {end:?}"),
+            other => panic!("it goes on: {other:?}"),
         }
     }
     begin.elapsed().as_secs_f64() * 1e9 / f64::from(STEPS)

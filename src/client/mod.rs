@@ -7,8 +7,10 @@ mod certificates;
 mod contact;
 mod log;
 mod login;
+mod memory;
 mod native;
 mod plan;
+mod racing;
 mod status;
 mod story;
 mod text;
@@ -23,16 +25,18 @@ pub use status::{Status, outcome_c_name, outcome_from_number, outcome_name};
 pub use story::AttemptResult;
 
 use crate::command::Purpose;
-use crate::config::{Configuration, KeyError, Millis, Profile, Repeat, Settings};
-use crate::hosts::Endpoint;
-use crate::policy::{Ecflow, Kind, Outcome, Rules, timetable};
+use crate::config::{
+    Configuration, KeyError, Memory, Millis, Profile, Repeat, Settings, TaskIdentity,
+};
+use crate::hosts::{Endpoint, without_repeats};
+use crate::policy::{Ecflow, Fast, FastRules, Kind, Means, Outcome, Policy, Rules, timetable};
 use crate::sys::{clock, wait};
 use crate::transport::{AddressBook, Cancel, CancelWatch, Cure, Stage};
 
 use backups::Backups;
 use log::Log;
 use log::Secrets;
-use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit};
+use native::{Line, NativeCommand, Refusal, Sender, Wanted, connect_limit};
 use plan::Errand;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
@@ -49,7 +53,15 @@ struct Shared {
     cancel: Cancel,
     backups: Mutex<Backups>,
     addresses: AddressBook,
+    memory: memory::Store,
+    home: Mutex<Option<Home>>,
     sender: Sender,
+}
+
+/// The backup that took a job's init: it has the job, so it is preferred from then on.
+struct Home {
+    job: TaskIdentity,
+    endpoint: Endpoint,
 }
 
 /// Time, for the loop that drives a command.
@@ -141,6 +153,8 @@ impl Client {
                 cancel: Cancel::default(),
                 backups: Mutex::default(),
                 addresses: AddressBook::default(),
+                memory: memory::Store::default(),
+                home: Mutex::new(None),
                 sender: Sender::default(),
             }),
         }
@@ -198,7 +212,9 @@ impl Client {
         let configuration = self.configuration();
         let settings = configuration.settings();
         let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
-        lines.extend(profile_problem(settings));
+        if settings.profile == Profile::Fast {
+            lines.extend(memory::problem(settings));
+        }
         lines.extend(backups::inspect(settings, settings.port).problems);
         let native = native::problems(settings, &self.shared.sender);
         lines.extend(
@@ -224,9 +240,25 @@ impl Client {
         usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
         let backups = backups::inspect(settings, settings.port).list;
         let whole = delegated_limit(settings, kind);
-        let rules = Rules::ecflow(settings, kind, Repeat::Yes, whole);
-        let table = timetable(&mut Ecflow::new(rules, 0), backups.len(), horizon);
         let primary = primary(settings);
+        let (mut policy, backups): (Box<dyn Policy>, _) = match settings.profile {
+            Profile::Ecflow => {
+                let rules = Rules::ecflow(settings, kind, Repeat::Yes, whole);
+                (Box::new(Ecflow::new(rules, 0)), backups)
+            }
+            Profile::Fast => {
+                let rules = FastRules {
+                    // The longest pauses that there may be.
+                    jitter: false,
+                    ..FastRules::new(settings, kind, Repeat::Yes, whole)
+                };
+                let mut hosts = vec![primary.clone()];
+                hosts.extend(backups);
+                let backups = without_repeats(hosts).split_off(1);
+                (Box::new(Fast::new(rules, Means::Single, 0, 0)), backups)
+            }
+        };
+        let table = timetable(policy.as_mut(), backups.len(), horizon);
         let mut text = String::new();
         for (at, host) in table.attempts {
             let endpoint = match host {
@@ -280,6 +312,7 @@ impl Client {
                 return plan.into_reply(refusal.text);
             }
         };
+        let home = self.home(&native, settings);
         let errand = Errand {
             name: native.command.name,
             kind: native.command.kind,
@@ -293,14 +326,49 @@ impl Client {
             debug: native.debug,
             secrets: native.secrets.clone(),
             warnings: native.warnings.clone(),
+            means: Means::Racing,
+            home,
         };
         let mut plan = self.begin(&configuration, &errand, start);
         let mut text = Vec::new();
         let addresses = &self.shared.addresses;
-        self.drive(&mut plan, &SystemClock, &mut |endpoint, limit, cancel| {
-            native.attempt(endpoint, limit, addresses, cancel, &mut text)
-        });
-        plan.into_reply(text)
+        match settings.profile {
+            Profile::Ecflow => {
+                self.drive(&mut plan, &SystemClock, &mut |endpoint, limit, cancel| {
+                    native.attempt(endpoint, limit, addresses, cancel, Line::Own, &mut text)
+                })
+            }
+            Profile::Fast => {
+                let cancel = self.shared.cancel.watch_since(plan.cancel_count());
+                racing::drive(&mut plan, &native, addresses, cancel, &mut text);
+            }
+        }
+        let reply = plan.into_reply(text);
+        self.remember_home(&native, settings, &reply);
+        reply
+    }
+
+    /// The backup that took this job's init.
+    fn home(&self, native: &NativeCommand, settings: &Settings) -> Option<Endpoint> {
+        if native.command.kind != Kind::Task || settings.memory == Some(Memory::Off) {
+            return None;
+        }
+        let home = self.shared.home.lock();
+        let home = home.as_ref().filter(|home| home.is_of(&settings.task))?;
+        (home.endpoint != native.primary).then(|| home.endpoint.clone())
+    }
+
+    fn remember_home(&self, native: &NativeCommand, settings: &Settings, reply: &Reply) {
+        if settings.profile == Profile::Fast
+            && native.command.name == "init"
+            && reply.status == Status::Ok
+        {
+            let endpoint = reply.answered_by.clone();
+            *self.shared.home.lock() = endpoint.map(|endpoint| Home {
+                job: settings.task.clone(),
+                endpoint,
+            });
+        }
     }
 
     /// Hands the choice of hosts, the retries and the deadline to the policy; `attempt` makes
@@ -429,19 +497,23 @@ fn no_ecf() -> Refusal {
     }
 }
 
+impl Home {
+    /// Whether it is of the job that speaks now; its process id may be told in other words.
+    fn is_of(&self, task: &TaskIdentity) -> bool {
+        let other = TaskIdentity {
+            remote_id: self.job.remote_id.clone(),
+            ..task.clone()
+        };
+        self.job == other
+    }
+}
+
 fn usable(configuration: &Configuration) -> Result<(), Refusal> {
-    let mut problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
-    problems.extend(profile_problem(configuration.settings()));
+    let problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
     match problems.is_empty() {
         true => Ok(()),
         false => Err(Refusal::config(problems.join("\n"))),
     }
-}
-
-fn profile_problem(settings: &Settings) -> Option<String> {
-    (settings.profile == Profile::Fast).then(|| {
-        "ECF_FAILOVER_PROFILE=\"fast\": not in this release; use ecflow, or leave it unset".into()
-    })
 }
 
 fn primary(settings: &Settings) -> Endpoint {
@@ -463,6 +535,8 @@ fn errand(kind: Kind, settings: &Settings) -> Errand {
         debug: false,
         secrets: Secrets::default(),
         warnings: Vec::new(),
+        means: Means::Single,
+        home: None,
     }
 }
 
@@ -472,6 +546,10 @@ fn delegated_limit(settings: &Settings, kind: Kind) -> Millis {
         .reply_timeout
         .or(settings.connect_timeout)
         .unwrap_or(own_limit(kind));
+    let reply = match settings.profile {
+        Profile::Ecflow => reply,
+        Profile::Fast => reply.min(settings.silence),
+    };
     connect_limit(settings).saturating_add(reply)
 }
 

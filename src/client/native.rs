@@ -1,5 +1,6 @@
 //! The native client: a command line in, one exchange with a server as the attempt.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -16,8 +17,8 @@ use crate::hosts::Endpoint;
 use crate::policy::{Kind, Outcome};
 use crate::sys::{clock, identity};
 use crate::transport::{
-    AddressBook, Attempt, CancelWatch, Cure, Failure, Limits, Receiver, Security, Sent, Stage,
-    exchange,
+    AddressBook, Attempt, CancelWatch, Conductor, Cure, Failure, Limits, Race, Receiver, Security,
+    Sent, Stage, exchange,
 };
 use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
 
@@ -111,6 +112,7 @@ fn limits(settings: &Settings, own_limit: Millis, handshakes: u64) -> Limits {
         connect,
         write,
         reply,
+        silence: Millis::MAX,
         whole: stages
             .iter()
             .fold(0, |sum, stage| sum.saturating_add(*stage)),
@@ -227,6 +229,7 @@ impl NativeCommand {
         limit: Millis,
         addresses: &AddressBook,
         cancel: CancelWatch<'_>,
+        mut line: Line<'_, '_>,
         text: &mut Vec<u8>,
     ) -> AttemptResult {
         let security = match self.contact.security(endpoint) {
@@ -241,7 +244,7 @@ impl NativeCommand {
             cancel,
         };
         for question in &self.command.questions {
-            let asked = self.converse(&question.request(), &site, end);
+            let asked = self.converse(&question.request(), &site, &mut line, end);
             let answer = asked.and_then(|heard| {
                 let reply = wire::decode(&heard.body);
                 reply.map_err(|why| unsent(Stage::Reply, why.to_string().into_bytes()))
@@ -262,7 +265,7 @@ impl NativeCommand {
             }
         }
         let begin = clock::nanos();
-        let heard = match self.converse(&self.command.request, &site, end) {
+        let heard = match self.converse(&self.command.request, &site, &mut line, end) {
             Ok(heard) => heard,
             Err(result) => return result,
         };
@@ -286,6 +289,7 @@ impl NativeCommand {
         &self,
         request: &Request,
         site: &Site<'_>,
+        line: &mut Line<'_, '_>,
         end: Millis,
     ) -> Result<Heard, AttemptResult> {
         let identity;
@@ -299,25 +303,27 @@ impl NativeCommand {
         let body = wire::encode(request, base, &self.client_host);
         let attempt = Attempt {
             endpoint: site.endpoint,
-            limits: Limits {
-                whole: end.saturating_sub(clock::now()),
-                ..self.limits
-            },
+            limits: line.limits(self.limits, end),
             addresses: site.addresses,
             cancel: site.cancel,
             security: site.security,
         };
         match self.contact.format {
-            Format::Frames => self.in_frames(&attempt, &body),
-            Format::Http => self.in_http(&attempt, &body),
+            Format::Frames => self.in_frames(&attempt, line, &body),
+            Format::Http => self.in_http(&attempt, line, &body),
         }
     }
 
-    fn in_frames(&self, attempt: &Attempt<'_>, body: &[u8]) -> Result<Heard, AttemptResult> {
+    fn in_frames(
+        &self,
+        attempt: &Attempt<'_>,
+        line: &mut Line<'_, '_>,
+        body: &[u8],
+    ) -> Result<Heard, AttemptResult> {
         let frame = wire::frame(body)
             .map_err(|why| unprepared(format!("the request is too large: {why}")))?;
         let mut inbox = FrameInbox(FrameReader::new(self.max_reply));
-        let address_remark = exchange(attempt, &frame, &mut inbox).map_err(failed)?;
+        let address_remark = line.exchange(attempt, &frame, &mut inbox)?;
         let surplus: &[u8] = match inbox.0.has_surplus() {
             true => b"bytes behind the reply were ignored",
             false => b"",
@@ -328,11 +334,16 @@ impl NativeCommand {
         })
     }
 
-    fn in_http(&self, attempt: &Attempt<'_>, body: &[u8]) -> Result<Heard, AttemptResult> {
+    fn in_http(
+        &self,
+        attempt: &Attempt<'_>,
+        line: &mut Line<'_, '_>,
+        body: &[u8],
+    ) -> Result<Heard, AttemptResult> {
         let authorization = self.contact.authorization(attempt.endpoint);
         let request = wire::post(attempt.endpoint, authorization.as_ref(), body);
         let mut inbox = HttpInbox(HttpReader::new(self.max_reply));
-        let address_remark = exchange(attempt, &request, &mut inbox).map_err(failed)?;
+        let address_remark = line.exchange(attempt, &request, &mut inbox)?;
         let reply = inbox.0.into_reply();
         let told = |outcome, before: &[u8]| {
             // First without secrets, then cut: half a secret is one, too.
@@ -390,6 +401,58 @@ impl NativeCommand {
                 }
             }
         }
+    }
+}
+
+/// How an attempt comes by its connections.
+pub(super) enum Line<'l, 'a> {
+    /// It makes them.
+    Own,
+    /// The first was won in a race, and others go on meanwhile.
+    Raced {
+        race: &'l mut Race<'a>,
+        first: Option<(TcpStream, String)>,
+        conductor: &'l mut dyn Conductor,
+        silence: Millis,
+    },
+}
+
+impl Line<'_, '_> {
+    /// The limits of an exchange that must be over at `end`.
+    fn limits(&self, limits: Limits, end: Millis) -> Limits {
+        let whole = end.saturating_sub(clock::now());
+        match *self {
+            Self::Own => Limits { whole, ..limits },
+            // A busy server is slow at every stage, once it is connected.
+            Self::Raced { silence, .. } => Limits {
+                connect: limits.connect.max(silence),
+                write: limits.write.max(silence),
+                silence,
+                whole,
+                ..limits
+            },
+        }
+    }
+
+    /// One exchange; gives a remark about the address that was used.
+    fn exchange(
+        &mut self,
+        attempt: &Attempt<'_>,
+        request: &[u8],
+        receiver: &mut dyn Receiver,
+    ) -> Result<String, AttemptResult> {
+        if let Self::Raced {
+            race,
+            first,
+            conductor,
+            ..
+        } = self
+            && let Some((stream, remark)) = first.take()
+        {
+            let exchanged = race.converse(attempt, stream, request, receiver, *conductor);
+            return exchanged.map(|()| remark).map_err(failed);
+        }
+        exchange(attempt, request, receiver).map_err(failed)
     }
 }
 
@@ -498,7 +561,7 @@ impl Sender {
     }
 }
 
-fn failed(failure: Failure) -> AttemptResult {
+pub(super) fn failed(failure: Failure) -> AttemptResult {
     AttemptResult {
         outcome: match failure.sent {
             Sent::No => Outcome::NotSent,

@@ -7,12 +7,17 @@ use std::sync::Arc;
 use super::Shared;
 use super::backups;
 use super::log::{Level, Log, Secrets};
+use super::memory::Memory;
 use super::status::{Status, outcome_name};
 use super::story::{AttemptResult, Story};
-use crate::config::{Configuration, Millis, Repeat, Settings};
-use crate::hosts::Endpoint;
-use crate::policy::{Action, Ecflow, End, Kind, Outcome, Policy, Rules};
-use crate::transport::CancelWatch;
+use crate::config::{Configuration, Millis, Profile, Repeat, Settings};
+use crate::hosts::{Endpoint, without_repeats};
+use crate::policy::{
+    Action, Ecflow, End, Fast, FastRules, Fault, HostIndex, HostKey, Kind, Means, News, Outcome,
+    Policy, Rules, Sighting,
+};
+use crate::sys::chance;
+use crate::transport::{CancelWatch, Cure, Stage};
 
 /// What is sent, as far as the policy and the report are concerned.
 #[derive(Clone, Debug)]
@@ -25,6 +30,10 @@ pub(super) struct Errand {
     pub(super) attempt_limit: Millis,
     /// A deadline that is earlier than ECF_TIMEOUT, if there is one.
     pub(super) timeout: Option<Millis>,
+    /// How attempts are made, where the profile leaves a choice.
+    pub(super) means: Means,
+    /// The backup that has this job, in the mind of profile fast.
+    pub(super) home: Option<Endpoint>,
     /// `--debug`: log to stderr.
     pub(super) debug: bool,
     /// What must not be told.
@@ -50,17 +59,41 @@ pub enum Step {
     Over(Status),
 }
 
+/// What is to be done now by those who can do several things at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Move {
+    Step(Step),
+    /// As [`Action`] has them.
+    Connect {
+        host: HostIndex,
+    },
+    Send {
+        host: HostIndex,
+        limit: Millis,
+        silence: Millis,
+    },
+    Probe {
+        host: HostIndex,
+        limit: Millis,
+    },
+    GiveUp,
+}
+
 /// One command under way.
 pub struct Plan {
     shared: Arc<Shared>,
     configuration: Arc<Configuration>,
     log: Log,
     policy: Box<dyn Policy>,
+    memory: Memory,
     hosts: Vec<Endpoint>,
+    /// The hosts as the memory knows them.
+    keys: Vec<HostKey>,
+    home: Option<Endpoint>,
     story: Story,
     now: Millis,
     attempts: u32,
-    under_way: Option<UnderWay>,
+    under_way: Vec<UnderWay>,
     /// Where the last attempt went; the primary before the first.
     endpoint: Endpoint,
     cancel_count: u64,
@@ -68,9 +101,39 @@ pub struct Plan {
     message: String,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct UnderWay {
+    host: HostIndex,
+    endpoint: Endpoint,
+    number: u32,
     begin: Millis,
+}
+
+/// The policy of one command, as the profile has it.
+fn policy(settings: &Settings, errand: &Errand, now: Millis) -> (Box<dyn Policy>, Millis) {
+    let Errand {
+        kind,
+        repeat,
+        attempt_limit,
+        ..
+    } = *errand;
+    match settings.profile {
+        Profile::Ecflow => {
+            let rules = Rules::ecflow(settings, kind, repeat, attempt_limit).within(errand.timeout);
+            let timeout = rules.timeout;
+            (Box::new(Ecflow::new(rules, now)), timeout)
+        }
+        Profile::Fast => {
+            let rules =
+                FastRules::new(settings, kind, repeat, attempt_limit).within(errand.timeout);
+            let timeout = rules.rules.timeout;
+            let policy = Fast::new(rules, errand.means, chance::seed(), now);
+            match errand.home {
+                Some(_) => (Box::new(policy.seeking_preferred()), timeout),
+                None => (Box::new(policy), timeout),
+            }
+        }
+    }
 }
 
 impl Plan {
@@ -82,13 +145,12 @@ impl Plan {
         now: Millis,
     ) -> Self {
         let settings = configuration.settings();
-        let rules = Rules::ecflow(settings, errand.kind, errand.repeat, errand.attempt_limit)
-            .within(errand.timeout);
+        let (policy, timeout) = policy(settings, errand, now);
         log.line(
             Level::Debug,
             format_args!(
                 "command.start name={} primary={} timeout_ms={}",
-                errand.name, errand.primary, rules.timeout
+                errand.name, errand.primary, timeout
             ),
         );
         let mut story = Story::new(errand.name, errand.kind, now);
@@ -98,12 +160,15 @@ impl Plan {
         }
         Self {
             log,
-            policy: Box::new(Ecflow::new(rules, now)),
+            policy,
+            memory: Memory::new(&shared.memory, settings, now),
             hosts: vec![errand.primary.clone()],
+            keys: vec![HostKey::of(&errand.primary)],
+            home: errand.home.clone(),
             story,
             now,
             attempts: 0,
-            under_way: None,
+            under_way: Vec::new(),
             endpoint: errand.primary.clone(),
             cancel_count: shared.cancel.count(),
             over: None,
@@ -138,10 +203,19 @@ impl Plan {
     /// After a cancel it is over, also while an attempt is under way; a confirmation that
     /// [`Plan::outcome`] brings afterwards still counts.
     pub fn next(&mut self, now: Millis) -> Step {
+        match self.advance(now) {
+            Move::Step(step) => step,
+            // Only asked of those who can do several things at once.
+            _ => Step::Wait { until: self.now },
+        }
+    }
+
+    /// The same for those who can do several things at once.
+    pub(super) fn advance(&mut self, now: Millis) -> Move {
         self.now = self.now.max(now);
         loop {
             if let Some(status) = self.over {
-                return Step::Over(status);
+                return Move::Step(Step::Over(status));
             }
             if self.cancel().is_cancelled() {
                 self.end_cancelled();
@@ -149,31 +223,95 @@ impl Plan {
             }
             match self.policy.next(self.now) {
                 Action::ListBackups => self.list_backups(),
-                Action::Wait { until } => return Step::Wait { until },
-                Action::End(end) => self.end(end.into()),
+                Action::Wait { until } => return Move::Step(Step::Wait { until }),
+                Action::End(end) => {
+                    self.leave_others(None);
+                    self.end(end.into());
+                }
                 Action::Attempt { host, limit } => {
-                    self.begin_attempt(host, limit);
-                    return Step::Attempt { limit };
+                    self.begin_attempt(host, Some(limit));
+                    return Move::Step(Step::Attempt { limit });
+                }
+                Action::Connect { host } => {
+                    self.begin_attempt(host, None);
+                    return Move::Connect { host };
+                }
+                Action::Send {
+                    host,
+                    limit,
+                    silence,
+                } => {
+                    self.leave_others(Some(host));
+                    return Move::Send {
+                        host,
+                        limit,
+                        silence,
+                    };
+                }
+                Action::Probe { host, limit } => return Move::Probe { host, limit },
+                Action::GiveUp => return Move::GiveUp,
+                Action::Ask(question) => {
+                    let store = &self.shared.memory;
+                    let answer = self.memory.answer(store, question, &self.keys, self.now);
+                    self.policy.tell(News::Answer(answer), self.now);
+                }
+                Action::Learn { host, lesson } => {
+                    let key = self.keys[host];
+                    let store = &self.shared.memory;
+                    self.memory.learn(store, key, lesson, self.now);
                 }
             }
         }
     }
 
-    fn begin_attempt(&mut self, host: usize, limit: Millis) {
-        if self.under_way.is_some() {
+    fn begin_attempt(&mut self, host: HostIndex, limit: Option<Millis>) {
+        if self.under_way.iter().any(|attempt| attempt.host == host) {
             return;
         }
         self.attempts += 1;
-        self.under_way = Some(UnderWay { begin: self.now });
         self.endpoint = self.hosts[host].clone();
+        self.under_way.push(UnderWay {
+            host,
+            endpoint: self.endpoint.clone(),
+            number: self.attempts,
+            begin: self.now,
+        });
+        let limit = limit.map(|limit| format!(" limit_ms={limit}"));
         self.log.line(
             Level::Debug,
             format_args!(
-                "attempt.start number={} host={} limit_ms={limit}",
+                "attempt.start number={} host={}{}",
                 self.attempts,
-                self.endpoint()
+                self.endpoint(),
+                limit.unwrap_or_default()
             ),
         );
+    }
+
+    /// Connections that others were quicker than.
+    fn leave_others(&mut self, winner: Option<HostIndex>) {
+        let is_left = |attempt: &UnderWay| Some(attempt.host) != winner;
+        let left: Vec<_> = self
+            .under_way
+            .iter()
+            .filter(|a| is_left(a))
+            .cloned()
+            .collect();
+        for attempt in left {
+            let waited = self.now.saturating_sub(attempt.begin);
+            let what = match winner {
+                Some(_) => format!("not connected after {waited} ms; another host was quicker"),
+                None => format!("not connected after {waited} ms"),
+            };
+            let result = AttemptResult {
+                outcome: Outcome::NotSent,
+                stage: Stage::Connect,
+                errno: 0,
+                what: what.into_bytes(),
+                cure: Cure::Retry,
+            };
+            self.tell(attempt.host, result);
+        }
     }
 
     fn list_backups(&mut self) {
@@ -192,42 +330,110 @@ impl Plan {
         );
         self.hosts.truncate(1);
         self.hosts.extend(look.list);
+        if self.settings().profile == Profile::Fast {
+            self.hosts = without_repeats(std::mem::take(&mut self.hosts));
+        }
+        self.keys = self.hosts.iter().map(HostKey::of).collect();
         self.policy.backups(self.hosts.len() - 1);
+        let home = self.home.as_ref();
+        let home = home.and_then(|home| self.hosts.iter().position(|host| host == home));
+        if let Some(home) = home {
+            self.policy.tell(News::Preferred(home), self.now);
+        }
+    }
+
+    /// The host at a place of the line-up.
+    pub(super) fn host(&self, host: HostIndex) -> &Endpoint {
+        &self.hosts[host]
     }
 
     /// Tells how the attempt ended; nothing happens when none is under way.
     pub fn outcome(&mut self, result: AttemptResult, now: Millis) {
         self.now = self.now.max(now);
-        let Some(UnderWay { begin }) = self.under_way.take() else {
+        let Some(attempt) = self.under_way.first() else {
             return;
         };
         let outcome = result.outcome;
-        let result = AttemptResult {
-            what: self.log.secrets.redacted(result.what),
-            ..result
-        };
-        let endpoint = self.endpoint.clone();
-        self.log_attempt(&endpoint, &result, begin);
-        self.story
-            .tell(self.attempts, &endpoint, begin, self.now, result);
+        self.tell(attempt.host, result);
         self.policy.outcome(outcome, self.now);
         if self.over.is_some() {
             self.end_cancelled();
         }
     }
 
+    /// A connection is there.
+    pub(super) fn connected(&mut self, host: HostIndex, now: Millis) {
+        self.now = self.now.max(now);
+        self.policy.tell(News::Connected(host), self.now);
+    }
+
+    /// A connection could not be made.
+    pub(super) fn not_connected(
+        &mut self,
+        host: HostIndex,
+        fault: Fault,
+        result: AttemptResult,
+        now: Millis,
+    ) {
+        self.now = self.now.max(now);
+        self.tell(host, result);
+        self.policy.tell(News::Failed(host, fault), self.now);
+    }
+
+    /// What was sent to `host` has ended so.
+    pub(super) fn ended(
+        &mut self,
+        host: HostIndex,
+        fault: Fault,
+        result: AttemptResult,
+        now: Millis,
+    ) {
+        self.now = self.now.max(now);
+        let outcome = result.outcome;
+        self.tell(host, result);
+        self.policy.tell(News::Ended(outcome, fault), self.now);
+        if self.over.is_some() {
+            self.end_cancelled();
+        }
+    }
+
+    /// A probe has found this.
+    pub(super) fn probed(&mut self, host: HostIndex, sighting: Sighting, now: Millis) {
+        self.now = self.now.max(now);
+        self.policy.tell(News::Probed(host, sighting), self.now);
+    }
+
+    fn tell(&mut self, host: HostIndex, result: AttemptResult) {
+        let Some(at) = self.under_way.iter().position(|a| a.host == host) else {
+            return;
+        };
+        let attempt = self.under_way.remove(at);
+        let result = AttemptResult {
+            what: self.log.secrets.redacted(result.what),
+            ..result
+        };
+        self.log_attempt(&attempt, &result);
+        self.story.tell(
+            attempt.number,
+            &attempt.endpoint,
+            attempt.begin,
+            self.now,
+            result,
+        );
+    }
+
     /// A confirmed reply beats a cancel, and so does the end of a command that may have been
     /// applied and must not be repeated.
     fn end_cancelled(&mut self) {
-        let status = match self.policy.next(self.now) {
-            Action::End(End::Deadline | End::Exhausted | End::Denied) => Status::Cancelled,
-            Action::End(end) => end.into(),
-            _ => Status::Cancelled,
+        let status = match self.policy.verdict() {
+            None | Some(End::Deadline | End::Exhausted | End::Denied) => Status::Cancelled,
+            Some(end) => end.into(),
         };
+        self.leave_others(None);
         self.end(status);
     }
 
-    fn log_attempt(&self, endpoint: &Endpoint, result: &AttemptResult, begin: Millis) {
+    fn log_attempt(&self, attempt: &UnderWay, result: &AttemptResult) {
         let level = match result.outcome {
             Outcome::Ok => Level::Debug,
             Outcome::Wait | Outcome::Halted | Outcome::Zombie => Level::Info,
@@ -236,12 +442,13 @@ impl Plan {
         self.log.line(
             level,
             format_args!(
-                "attempt.end number={} host={endpoint} stage={} outcome={} errno={} length_ms={} {}",
-                self.attempts,
+                "attempt.end number={} host={} stage={} outcome={} errno={} length_ms={} {}",
+                attempt.number,
+                attempt.endpoint,
                 result.stage,
                 outcome_name(result.outcome),
                 result.errno,
-                self.now.saturating_sub(begin),
+                self.now.saturating_sub(attempt.begin),
                 String::from_utf8_lossy(cut(&result.what))
             ),
         );
@@ -277,7 +484,7 @@ impl Plan {
     /// Whether an attempt has been asked for and its outcome is still to be told.
     #[must_use]
     pub fn is_attempting(&self) -> bool {
-        self.under_way.is_some()
+        !self.under_way.is_empty()
     }
 
     /// The number of the attempt that is under way, or of the last one; 0 before the first.

@@ -82,8 +82,17 @@ impl Configuration {
     #[must_use]
     pub fn read(lookup: impl Fn(&str) -> Option<Vec<u8>>) -> Self {
         let mut read = Self::new();
-        let home = lookup("HOME").filter(|home| !home.is_empty());
-        read.settings.home = home.map(|home| PathBuf::from(OsString::from_vec(home)));
+        let path = |name: &str| {
+            let value = lookup(name).filter(|value| !value.is_empty());
+            value.map(|value| PathBuf::from(OsString::from_vec(value)))
+        };
+        read.settings.home = path("HOME");
+        let directories = [path("XDG_RUNTIME_DIR"), path("TMPDIR")];
+        read.settings.memory_directories = directories
+            .into_iter()
+            .flatten()
+            .filter(|directory| directory.is_absolute())
+            .collect();
         for (index, key) in KEYS.iter().enumerate() {
             let Some(value) = lookup(key.name) else {
                 continue;

@@ -169,6 +169,9 @@ pub struct Settings {
     pub authorities_file: Option<PathBuf>,
     /// HOME, where the usual files lie. No key: it is the environment's alone.
     pub home: Option<PathBuf>,
+    /// XDG_RUNTIME_DIR and TMPDIR, where the node's memory lies. No keys: they are the
+    /// environment's alone.
+    pub memory_directories: Vec<PathBuf>,
     /// ECF_FAILOVER_PROFILE.
     pub profile: Profile,
     /// ECF_FAILOVER_ATTEMPTS.
@@ -225,6 +228,7 @@ impl Settings {
             token_file: None,
             authorities_file: None,
             home: None,
+            memory_directories: Vec::new(),
             profile: Profile::Ecflow,
             attempts: 0,
             retry_period: 0,

@@ -1,5 +1,6 @@
 //! A host and a port, and the ways people write them.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -137,6 +138,22 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// The servers without those that stand before them already, however they are written.
+#[must_use]
+pub fn without_repeats(servers: Vec<Endpoint>) -> Vec<Endpoint> {
+    let mut seen = HashSet::new();
+    let is_new = |server: &Endpoint| {
+        let name = server.host.as_str().to_ascii_lowercase();
+        let name = match (server.host.address(), name.as_str()) {
+            (Some(address), _) => address.to_string(),
+            (None, "localhost") => Ipv4Addr::LOCALHOST.to_string(),
+            (None, _) => name,
+        };
+        seen.insert((name, server.port))
+    };
+    servers.into_iter().filter(is_new).collect()
+}
+
 fn split_port(text: &[u8]) -> Result<(&[u8], Option<&[u8]>), HostError> {
     if text.starts_with(b"[") {
         let close = text
@@ -188,6 +205,29 @@ mod tests {
             let endpoint = Endpoint::parse(text.as_bytes(), 3141).map(|e| e.to_string());
             assert_eq!(endpoint.as_deref(), Ok(shown), "{text}");
         }
+    }
+
+    #[test]
+    fn a_server_that_is_listed_twice_is_one() {
+        let listed = [
+            "B1",
+            "b2:7",
+            "b1:3141",
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            "0:0::1",
+            "b2",
+        ];
+        let servers = listed
+            .iter()
+            .filter_map(|text| Endpoint::parse(text.as_bytes(), 3141).ok());
+        let kept = without_repeats(servers.collect());
+        let kept: Vec<_> = kept.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            kept,
+            ["B1:3141", "b2:7", "localhost:3141", "[::1]:3141", "b2:3141"]
+        );
     }
 
     #[test]

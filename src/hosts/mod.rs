@@ -7,7 +7,7 @@ mod endpoint;
 mod hostfile;
 
 pub(crate) use endpoint::parse_port;
-pub use endpoint::{Endpoint, Host, HostError};
+pub use endpoint::{Endpoint, Host, HostError, without_repeats};
 pub use hostfile::{BadLine, Hostfile, MAX_BYTES, MAX_HOSTS};
 
 /// ecFlow's own default port.

@@ -202,6 +202,13 @@ impl Policy for Ecflow {
         }
     }
 
+    fn verdict(&self) -> Option<End> {
+        match self.state {
+            State::Over(end) => Some(end),
+            _ => None,
+        }
+    }
+
     fn outcome(&mut self, outcome: Outcome, now: Millis) {
         let State::UnderWay { .. } = self.state else {
             return;

@@ -155,6 +155,7 @@ impl Script {
                 Action::Attempt { host, limit } => return Ok((self.now, host, limit)),
                 Action::Wait { until } => self.now = until,
                 Action::End(end) => return Err((self.now, end)),
+                other => unreachable!("{other:?} is not for this profile"),
             }
         }
     }
@@ -419,6 +420,7 @@ proptest! {
                     prop_assert_eq!(policy.next(now + 1), Action::End(end), "an end is final");
                     break;
                 }
+                other => prop_assert!(false, "{:?} is not for this profile", other),
             }
         }
     }

@@ -5,12 +5,20 @@
 //! so a day of outage is tested in microseconds and every run can be replayed.
 #![forbid(unsafe_code)]
 
+mod dice;
 mod ecflow;
+mod fast;
+mod knowledge;
 mod rules;
 mod timetable;
 
 pub use ecflow::Ecflow;
-pub use rules::{Rules, Travel};
+pub use fast::{Fast, Means};
+pub use knowledge::{
+    Answer, Cause, Health, HostKey, Knowledge, LONGEST_IMAGE, Lesson, Permission, Question,
+    Standing,
+};
+pub use rules::{FastRules, Rules, Travel};
 pub use timetable::{Timetable, timetable};
 
 use crate::config::Millis;
@@ -81,13 +89,100 @@ pub enum Action {
         /// For so many milliseconds at most, all stages together.
         limit: Millis,
     },
-    /// Ask again at this point in time.
+    /// Ask again at this point in time, or when there is news.
     Wait {
         /// In milliseconds, on the caller's clock.
         until: Millis,
     },
     /// It is over.
     End(End),
+    /// Open a connection to this host, beside those that are being opened, and tell
+    /// [`News::Connected`] or [`News::Failed`].
+    Connect {
+        /// The host.
+        host: HostIndex,
+    },
+    /// Write the request to this host, which is connected, and to no other: other connections
+    /// are closed. Its end is told by [`News::Ended`].
+    Send {
+        /// The host.
+        host: HostIndex,
+        /// For so many milliseconds at most, all stages together.
+        limit: Millis,
+        /// A server that says nothing for so long is given up, in milliseconds.
+        silence: Millis,
+    },
+    /// Open another connection to this host, only to see whether anybody is there, and tell
+    /// [`News::Probed`].
+    Probe {
+        /// The host.
+        host: HostIndex,
+        /// For so many milliseconds at most.
+        limit: Millis,
+    },
+    /// End the exchange that is under way: its server is gone.
+    GiveUp,
+    /// Look at what is known of the hosts, and tell [`News::Answer`].
+    Ask(Question),
+    /// Remember this of a host.
+    Learn {
+        /// The host.
+        host: HostIndex,
+        /// What happened.
+        lesson: Lesson,
+    },
+}
+
+/// Why an attempt did not lead to a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody listens there.
+    Refused,
+    /// The network says that there is no way.
+    Unreachable,
+    /// The connection was neither made nor refused.
+    Silent,
+    /// The name has no address.
+    Unresolved,
+    /// It is this side's: no descriptor, no port, no memory; or what the host needs is not there.
+    Local,
+    /// The connection broke before the request had left whole.
+    Broken,
+    /// The server closed, or did not answer as an ecFlow server does.
+    Closed,
+    /// The server was connected, and said nothing for too long.
+    Mute,
+    /// A second connection proved that the server is gone.
+    Gone,
+}
+
+/// What a probe found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// A server that closes connections, so it works.
+    Alive,
+    /// Refused or unreachable: nobody.
+    Nobody,
+    /// Nothing within the time: a server that is busy or stopped, or a network that is silent.
+    Nothing,
+}
+
+/// What a policy that opens several connections is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The answer to [`Action::Ask`].
+    Answer(Answer),
+    /// A connection is there.
+    Connected(HostIndex),
+    /// A connection could not be made.
+    Failed(HostIndex, Fault),
+    /// What was sent has ended so; the fault says more of [`Outcome::NotSent`] and
+    /// [`Outcome::Unconfirmed`].
+    Ended(Outcome, Fault),
+    /// What a probe of this host found.
+    Probed(HostIndex, Sighting),
+    /// This host comes before all others while it is well.
+    Preferred(HostIndex),
 }
 
 /// The interface of every policy.
@@ -102,4 +197,8 @@ pub trait Policy: Send {
     fn backups(&mut self, count: usize);
     /// Tells how the attempt ended; ignored when none is under way.
     fn outcome(&mut self, outcome: Outcome, now: Millis);
+    /// How it ends, once that is certain: it may still have something to do for others.
+    fn verdict(&self) -> Option<End>;
+    /// Tells what has happened to a policy that asks more than attempts, one after another.
+    fn tell(&mut self, _news: News, _now: Millis) {}
 }

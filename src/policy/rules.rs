@@ -48,6 +48,17 @@ impl Rules {
     /// The rules of profile `ecflow` for a command of this kind.
     #[must_use]
     pub fn ecflow(settings: &Settings, kind: Kind, repeat: Repeat, attempt_limit: Millis) -> Self {
+        Self::new(settings, kind, repeat, attempt_limit, WhenAlive::Rotate)
+    }
+
+    /// `when_alive` is what halted and zombie mean where the settings leave it to the profile.
+    fn new(
+        settings: &Settings,
+        kind: Kind,
+        repeat: Repeat,
+        attempt_limit: Millis,
+        when_alive: WhenAlive,
+    ) -> Self {
         let travel = travel(kind, settings);
         let retry_period = match kind {
             Kind::Ping if !settings.is_given(KeyIndex::RETRY_PERIOD) => PING_RETRY_PERIOD,
@@ -56,7 +67,7 @@ impl Rules {
         let when_alive = |choice: Option<WhenAlive>| match travel {
             // "Fail at once" leaves no room for staying.
             Travel::Primary(End::Denied) => WhenAlive::Rotate,
-            _ => choice.unwrap_or(WhenAlive::Rotate),
+            _ => choice.unwrap_or(when_alive),
         };
         Self {
             travel,
@@ -77,6 +88,50 @@ impl Rules {
     pub fn within(self, timeout: Option<Millis>) -> Self {
         Self {
             timeout: timeout.unwrap_or(self.timeout).min(self.timeout),
+            ..self
+        }
+    }
+}
+
+/// What profile `fast` needs to know of one command. Times are in milliseconds.
+#[derive(Clone, Debug)]
+pub struct FastRules {
+    /// What both profiles need.
+    pub rules: Rules,
+    /// Silence before the next host's connection is opened beside the first.
+    pub hedge: Millis,
+    /// Silence of a connected server before it is given up.
+    pub silence: Millis,
+    /// Whether pauses are spread at random.
+    pub jitter: bool,
+    /// What a command earns for the retry budget, in thousandths of a retry.
+    pub earns: u32,
+}
+
+impl FastRules {
+    /// The rules of profile `fast` for a command of this kind.
+    #[must_use]
+    pub fn new(settings: &Settings, kind: Kind, repeat: Repeat, attempt_limit: Millis) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share is a number from 0 to 1"
+        )]
+        let earns = (settings.budget * 1_000.0) as u32;
+        Self {
+            rules: Rules::new(settings, kind, repeat, attempt_limit, WhenAlive::Stay),
+            hedge: settings.hedge,
+            silence: settings.silence,
+            jitter: settings.jitter,
+            earns,
+        }
+    }
+
+    /// The same with an earlier deadline, if `timeout` is one.
+    #[must_use]
+    pub fn within(self, timeout: Option<Millis>) -> Self {
+        Self {
+            rules: self.rules.within(timeout),
             ..self
         }
     }

@@ -1,6 +1,6 @@
 //! What a policy would do if every host refused at once.
 
-use super::{Action, End, HostIndex, Outcome, Policy};
+use super::{Action, End, HostIndex, HostKey, Knowledge, News, Outcome, Policy};
 use crate::config::Millis;
 
 /// No timetable has more attempts than this; a day of profile `ecflow` has some 4,300.
@@ -23,6 +23,7 @@ pub struct Timetable {
 pub fn timetable(policy: &mut dyn Policy, backups: usize, horizon: Millis) -> Timetable {
     let mut table = Timetable::default();
     let mut now = 0;
+    let keys = vec![HostKey::default(); backups + 1];
     while now <= horizon {
         if table.attempts.len() == LONGEST {
             table.is_cut = true;
@@ -39,6 +40,16 @@ pub fn timetable(policy: &mut dyn Policy, backups: usize, horizon: Millis) -> Ti
                 table.end = Some((now, end));
                 break;
             }
+            Action::Ask(question) => {
+                let answer = Knowledge::new().answer(question, &keys, now);
+                policy.tell(News::Answer(answer), now);
+            }
+            // A policy that races is not asked for its timetable.
+            Action::Connect { .. }
+            | Action::Send { .. }
+            | Action::Probe { .. }
+            | Action::GiveUp
+            | Action::Learn { .. } => {}
         }
     }
     table

@@ -4,9 +4,11 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod cancel;
+pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod identity;
+pub(crate) mod node_file;
 pub(crate) mod output;
 pub(crate) mod resolver;
 pub(crate) mod socket;

@@ -33,12 +33,43 @@ pub(crate) fn look_up(
     until: Millis,
     cancel: CancelWatch<'_>,
 ) -> Result<Vec<SocketAddr>, NoAddress> {
-    let name = CString::new(name).map_err(|_| NoAddress::UnknownName)?;
-    let list = system::look_up(&name, until, cancel)?;
-    let addresses = list.addresses(port);
-    match addresses.is_empty() {
-        true => Err(NoAddress::UnknownName),
-        false => Ok(addresses),
+    let mut look_up = LookUp::begin(name)?;
+    match look_up.wait(until, cancel) {
+        Some(stopped) => match look_up.answer(port) {
+            Some(Ok(addresses)) => Ok(addresses),
+            _ => Err(stopped),
+        },
+        None => look_up.answer(port).unwrap_or(Err(NoAddress::TimedOut)),
+    }
+}
+
+/// A name that is being looked up.
+pub(crate) struct LookUp(system::Pending);
+
+impl LookUp {
+    /// Begins to look `name` up. Where the system cannot do so beside other things, the answer
+    /// is there when this returns.
+    pub(crate) fn begin(name: &str) -> Result<Self, NoAddress> {
+        let name = CString::new(name).map_err(|_| NoAddress::UnknownName)?;
+        system::Pending::begin(&name).map(Self)
+    }
+
+    /// The addresses with this port, or why there are none; `None` while the resolver works.
+    pub(crate) fn answer(&mut self, port: u16) -> Option<Result<Vec<SocketAddr>, NoAddress>> {
+        let list = match self.0.take()? {
+            Ok(list) => list,
+            Err(why) => return Some(Err(why)),
+        };
+        let addresses = list.addresses(port);
+        Some(match addresses.is_empty() {
+            true => Err(NoAddress::UnknownName),
+            false => Ok(addresses),
+        })
+    }
+
+    /// Waits for the answer; why it did not come, if it did not.
+    fn wait(&self, until: Millis, cancel: CancelWatch<'_>) -> Option<NoAddress> {
+        self.0.wait(until, cancel)
     }
 }
 
@@ -134,12 +165,21 @@ fn look_up_blocking(name: &CStr) -> Result<AddressList, NoAddress> {
 mod system {
     use super::*;
 
-    pub(super) fn look_up(
-        name: &CStr,
-        _until: Millis,
-        _cancel: CancelWatch<'_>,
-    ) -> Result<AddressList, NoAddress> {
-        look_up_blocking(name)
+    /// The answer, which was waited for.
+    pub(super) struct Pending(Option<Result<AddressList, NoAddress>>);
+
+    impl Pending {
+        pub(super) fn begin(name: &CStr) -> Result<Self, NoAddress> {
+            Ok(Self(Some(look_up_blocking(name))))
+        }
+
+        pub(super) fn take(&mut self) -> Option<Result<AddressList, NoAddress>> {
+            self.0.take()
+        }
+
+        pub(super) fn wait(&self, _: Millis, _: CancelWatch<'_>) -> Option<NoAddress> {
+            None
+        }
     }
 }
 
@@ -200,86 +240,116 @@ mod system {
     }
 
     /// A request and everything that it points to, at an address that does not change.
-    struct Request {
+    pub(super) struct Request {
         block: Gaicb,
         hints: libc::addrinfo,
         name: CString,
     }
 
-    pub(super) fn look_up(
-        name: &CStr,
-        until: Millis,
-        cancel: CancelWatch<'_>,
-    ) -> Result<AddressList, NoAddress> {
-        // SAFETY: getpid has no preconditions.
-        let process = unsafe { libc::getpid() };
-        if HOME.load(Ordering::Relaxed) != process {
-            return look_up_blocking(name);
-        }
-        let request = Box::into_raw(Box::new(Request {
-            // SAFETY: all zeros are a valid gaicb: null pointers and numbers.
-            block: unsafe { std::mem::zeroed() },
-            hints: hints(),
-            name: name.to_owned(),
-        }));
-        // SAFETY: the request was just made, stays where it is, and points into itself; only
-        // this function touches it until getaddrinfo_a is called.
-        let block = unsafe {
-            (*request).block.name = (*request).name.as_ptr();
-            (*request).block.request = &raw const (*request).hints;
-            &raw mut (*request).block
-        };
-        let mut list = [block];
-        // SAFETY: the list has one valid request, which stays valid until it is done.
-        let code = unsafe { getaddrinfo_a(GAI_NOWAIT, list.as_mut_ptr(), 1, ptr::null_mut()) };
-        if code != 0 {
-            // SAFETY: the request was not taken, so it is ours alone.
-            drop(unsafe { Box::from_raw(request) });
-            return Err(failure(code));
-        }
-        let stopped = wait(block, until, cancel);
-        // SAFETY: the request is valid; gai_error and gai_cancel may be called at any time.
-        let (code, is_taken) = unsafe {
-            match gai_error(block) {
-                EAI_INPROGRESS => (EAI_INPROGRESS, gai_cancel(block) == EAI_NOTCANCELED),
-                code => (code, false),
+    /// A request under way, or the answer of a resolver that had to be waited for.
+    pub(super) enum Pending {
+        /// glibc's thread works on it, so its memory stays where it is.
+        Request(*mut Request),
+        Answered(Option<Result<AddressList, NoAddress>>),
+    }
+
+    impl Pending {
+        pub(super) fn begin(name: &CStr) -> Result<Self, NoAddress> {
+            // SAFETY: getpid has no preconditions.
+            let process = unsafe { libc::getpid() };
+            if HOME.load(Ordering::Relaxed) != process {
+                return Ok(Self::Answered(Some(look_up_blocking(name))));
             }
-        };
-        if is_taken {
-            // glibc's thread still works on it; its memory is left to that thread.
-            return Err(stopped.unwrap_or(NoAddress::TimedOut));
+            let request = Box::into_raw(Box::new(Request {
+                // SAFETY: all zeros are a valid gaicb: null pointers and numbers.
+                block: unsafe { std::mem::zeroed() },
+                hints: hints(),
+                name: name.to_owned(),
+            }));
+            // SAFETY: the request was just made, stays where it is, and points into itself; only
+            // this function touches it until getaddrinfo_a is called.
+            let block = unsafe {
+                (*request).block.name = (*request).name.as_ptr();
+                (*request).block.request = &raw const (*request).hints;
+                &raw mut (*request).block
+            };
+            let mut list = [block];
+            // SAFETY: the list has one valid request, which stays valid until it is done.
+            let code = unsafe { getaddrinfo_a(GAI_NOWAIT, list.as_mut_ptr(), 1, ptr::null_mut()) };
+            if code != 0 {
+                // SAFETY: the request was not taken, so it is ours alone.
+                drop(unsafe { Box::from_raw(request) });
+                return Err(failure(code));
+            }
+            Ok(Self::Request(request))
         }
-        // SAFETY: the request is done or cancelled, so it is ours alone again.
-        let request = unsafe { Box::from_raw(request) };
-        let list = AddressList(request.block.result);
-        match (code, stopped) {
-            (0, _) => Ok(list),
-            (_, Some(stopped)) => Err(stopped),
-            (code, None) => Err(failure(code)),
+
+        pub(super) fn take(&mut self) -> Option<Result<AddressList, NoAddress>> {
+            let request = match self {
+                Self::Answered(answer) => return answer.take(),
+                Self::Request(request) => *request,
+            };
+            // SAFETY: the request is valid, and gai_error may be called at any time.
+            let code = unsafe { gai_error(&raw mut (*request).block) };
+            if code == EAI_INPROGRESS {
+                return None;
+            }
+            *self = Self::Answered(None);
+            // SAFETY: the request is done, so it is ours alone again, and freed once.
+            let request = unsafe { Box::from_raw(request) };
+            let list = AddressList(request.block.result);
+            Some(match code {
+                0 => Ok(list),
+                code => Err(failure(code)),
+            })
+        }
+
+        /// Waits for the answer; `None` when it is there.
+        pub(super) fn wait(&self, until: Millis, cancel: CancelWatch<'_>) -> Option<NoAddress> {
+            let Self::Request(request) = self else {
+                return None;
+            };
+            // SAFETY: the request is valid as long as `self`.
+            let block = unsafe { &raw mut (**request).block };
+            let list = [block.cast_const()];
+            loop {
+                // SAFETY: as above.
+                if unsafe { gai_error(block) } != EAI_INPROGRESS {
+                    return None;
+                }
+                if cancel.is_cancelled() {
+                    return Some(NoAddress::Cancelled);
+                }
+                let left = until.saturating_sub(clock::now());
+                if left == 0 {
+                    return Some(NoAddress::TimedOut);
+                }
+                let slice = libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: (left.min(SLICE) * 1_000_000) as libc::c_long,
+                };
+                // SAFETY: the list has one valid request, and the time is valid.
+                unsafe { gai_suspend(list.as_ptr(), 1, &raw const slice) };
+            }
         }
     }
 
-    /// Waits for the answer; `None` when it is there.
-    fn wait(block: *mut Gaicb, until: Millis, cancel: CancelWatch<'_>) -> Option<NoAddress> {
-        let list = [block.cast_const()];
-        loop {
-            // SAFETY: the request is valid until it is done and freed, after this function.
-            if unsafe { gai_error(block) } != EAI_INPROGRESS {
-                return None;
-            }
-            if cancel.is_cancelled() {
-                return Some(NoAddress::Cancelled);
-            }
-            let left = until.saturating_sub(clock::now());
-            if left == 0 {
-                return Some(NoAddress::TimedOut);
-            }
-            let slice = libc::timespec {
-                tv_sec: 0,
-                tv_nsec: (left.min(SLICE) * 1_000_000) as libc::c_long,
+    impl Drop for Pending {
+        fn drop(&mut self) {
+            let Self::Request(request) = *self else {
+                return;
             };
-            // SAFETY: the list has one valid request, and the time is valid.
-            unsafe { gai_suspend(list.as_ptr(), 1, &raw const slice) };
+            // SAFETY: the request is valid; gai_error and gai_cancel may be called at any time.
+            let is_taken = unsafe {
+                let block = &raw mut (*request).block;
+                gai_error(block) == EAI_INPROGRESS && gai_cancel(block) == EAI_NOTCANCELED
+            };
+            // Where glibc's thread still works on it, its memory is left to that thread.
+            if !is_taken {
+                // SAFETY: the request is done or cancelled, so it is ours alone again.
+                let request = unsafe { Box::from_raw(request) };
+                drop(AddressList(request.block.result));
+            }
         }
     }
 }

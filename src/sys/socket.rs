@@ -34,6 +34,34 @@ pub(crate) fn begin_connect(address: &SocketAddr) -> io::Result<(TcpStream, bool
     }
 }
 
+/// Lets the kernel notice within some five seconds that the peer's machine or the way to it is
+/// gone. Each option may be refused; then it is noticed later.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn notice_a_dead_peer(stream: &TcpStream) {
+    for (level, option, value) in [
+        (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, 2),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, 1),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, 3),
+        (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, 5_000),
+    ] {
+        let value: libc::c_int = value;
+        // SAFETY: the descriptor is open, and the value is a number of the passed size.
+        unsafe {
+            libc::setsockopt(
+                stream.as_raw_fd(),
+                level,
+                option,
+                (&raw const value).cast(),
+                mem::size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn notice_a_dead_peer(_: &TcpStream) {}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn open(family: libc::c_int) -> io::Result<OwnedFd> {
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;

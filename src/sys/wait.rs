@@ -38,18 +38,51 @@ pub(crate) fn on(
     until: Millis,
     cancel: CancelWatch<'_>,
 ) -> io::Result<Waited> {
-    let mut entry = libc::pollfd {
+    let mut entry = entry(fd, what);
+    let waited = wait(std::slice::from_mut(&mut entry), until, cancel)?;
+    match entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) {
+        0 => Ok(waited),
+        _ => Ok(Waited::Failed),
+    }
+}
+
+/// How a wait for several descriptors ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// Those at these places are ready, or have an error to tell.
+    Some(Vec<usize>),
+    /// The time is over.
+    None,
+    /// The cancel flag is set.
+    Cancelled,
+}
+
+/// Waits for the first of `fds` until the time `until` ([`clock::now`]).
+pub(crate) fn any(
+    fds: &[(BorrowedFd<'_>, For)],
+    until: Millis,
+    cancel: CancelWatch<'_>,
+) -> io::Result<Ready> {
+    let mut entries: Vec<_> = fds.iter().map(|(fd, what)| entry(*fd, *what)).collect();
+    Ok(match wait(&mut entries, until, cancel)? {
+        Waited::Ready | Waited::Failed => Ready::Some(
+            (0..entries.len())
+                .filter(|at| entries[*at].revents != 0)
+                .collect(),
+        ),
+        Waited::TimedOut => Ready::None,
+        Waited::Cancelled => Ready::Cancelled,
+    })
+}
+
+fn entry(fd: BorrowedFd<'_>, what: For) -> libc::pollfd {
+    libc::pollfd {
         fd: fd.as_raw_fd(),
         events: match what {
             For::Reading => libc::POLLIN,
             For::Writing => libc::POLLOUT,
         },
         revents: 0,
-    };
-    let waited = wait(std::slice::from_mut(&mut entry), until, cancel)?;
-    match entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) {
-        0 => Ok(waited),
-        _ => Ok(Waited::Failed),
     }
 }
 
@@ -95,11 +128,7 @@ fn poll(entries: &mut [libc::pollfd], millis: Millis) -> io::Result<bool> {
 
 /// Whether `fd` takes bytes at once.
 pub(crate) fn is_writable_now(fd: BorrowedFd<'_>) -> bool {
-    let mut entry = libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: libc::POLLOUT,
-        revents: 0,
-    };
+    let mut entry = entry(fd, For::Writing);
     poll(std::slice::from_mut(&mut entry), 0).unwrap_or(false) && entry.revents & libc::POLLOUT != 0
 }
 

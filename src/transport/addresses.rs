@@ -9,7 +9,7 @@ use crate::config::Millis;
 use crate::hosts::{Endpoint, Host};
 use crate::sys::cancel::CancelWatch;
 use crate::sys::clock;
-use crate::sys::resolver::{NoAddress, look_up};
+use crate::sys::resolver::{LookUp, NoAddress, look_up};
 
 use super::{Cure, Failure, Sent, Stage};
 
@@ -23,6 +23,14 @@ const LOOPBACK: [IpAddr; 2] = [
 /// The last good addresses of every name, used when the resolver fails or is late.
 #[derive(Debug, Default)]
 pub struct AddressBook(Mutex<HashMap<Host, Vec<IpAddr>>>);
+
+/// The addresses of an endpoint, or the question for them.
+pub(super) enum Address {
+    Known(Vec<SocketAddr>),
+    Pending(LookUp),
+    /// The resolver did not take the question.
+    Unasked(NoAddress),
+}
 
 /// The addresses of an endpoint.
 pub(super) struct Found {
@@ -41,51 +49,108 @@ impl AddressBook {
         end: Millis,
         cancel: CancelWatch<'_>,
     ) -> Result<Found, Failure> {
-        let Endpoint { host, port } = endpoint;
-        let found = |ips: &[IpAddr], remark: String| Found {
-            addresses: ips.iter().map(|ip| SocketAddr::new(*ip, *port)).collect(),
-            remark,
-        };
-        if let Some(address) = host.address() {
-            return Ok(found(&[address], String::new()));
+        if let Some(addresses) = without_resolver(endpoint) {
+            return Ok(Found::fresh(addresses));
         }
-        if host.as_str().eq_ignore_ascii_case("localhost") {
-            return Ok(found(&LOOPBACK, String::new()));
-        }
-        let known = self.0.lock().get(host).cloned();
-        let limit = match known {
+        let limit = match self.last_good_ips(&endpoint.host) {
             Some(_) => limit / 2,
             None => limit,
         };
         let until = clock::start().saturating_add(limit).min(end);
-        let why = match look_up(host.as_str(), *port, until, cancel) {
+        let answer = look_up(endpoint.host.as_str(), endpoint.port, until, cancel);
+        self.settle(endpoint, answer)
+    }
+
+    /// Asks for the addresses of `endpoint`; the answer goes to [`AddressBook::settle`].
+    pub(super) fn begin(&self, endpoint: &Endpoint) -> Address {
+        match without_resolver(endpoint) {
+            Some(addresses) => Address::Known(addresses),
+            None => match LookUp::begin(endpoint.host.as_str()) {
+                Ok(look_up) => Address::Pending(look_up),
+                Err(why) => Address::Unasked(why),
+            },
+        }
+    }
+
+    /// Remembers what the resolver answered; where it failed, the last good addresses serve.
+    pub(super) fn settle(
+        &self,
+        endpoint: &Endpoint,
+        answer: Result<Vec<SocketAddr>, NoAddress>,
+    ) -> Result<Found, Failure> {
+        let Endpoint { host, .. } = endpoint;
+        let why = match answer {
             Ok(addresses) => {
                 if !host.is_numeric() {
                     let ips = addresses.iter().map(SocketAddr::ip).collect();
                     self.0.lock().insert(host.clone(), ips);
                 }
-                return Ok(Found {
-                    addresses,
-                    remark: String::new(),
-                });
+                return Ok(Found::fresh(addresses));
             }
             Err(why) => why,
         };
-        let what = match (&why, known) {
-            (NoAddress::TimedOut | NoAddress::Failed(_), Some(known)) => {
-                let remark = format!("{}: {}, last good address used", host.as_str(), told(&why));
-                return Ok(found(&known, remark));
-            }
-            _ => format!("{}: {}", host.as_str(), told(&why)),
-        };
+        if let NoAddress::TimedOut | NoAddress::Failed(_) = why
+            && let Some(found) = self.remembered(endpoint, &why)
+        {
+            return Ok(found);
+        }
         Err(Failure {
             stage: Stage::Resolve,
             sent: Sent::No,
             errno: 0,
-            what,
+            what: format!("{}: {}", host.as_str(), told(&why)),
             cure: Cure::Retry,
         })
     }
+
+    /// The last good addresses, and why they are used.
+    pub(super) fn remembered(&self, endpoint: &Endpoint, why: &NoAddress) -> Option<Found> {
+        let ips = self.last_good_ips(&endpoint.host)?;
+        let host = endpoint.host.as_str();
+        Some(Found {
+            addresses: with_port(&ips, endpoint.port),
+            remark: format!("{host}: {}, last good address used", told(why)),
+        })
+    }
+
+    /// The first address of `endpoint` that is known without asking.
+    pub(super) fn last_good(&self, endpoint: &Endpoint) -> Option<SocketAddr> {
+        let known = || {
+            let ips = self.last_good_ips(&endpoint.host)?;
+            Some(with_port(&ips, endpoint.port))
+        };
+        let addresses = without_resolver(endpoint).or_else(known)?;
+        addresses.first().copied()
+    }
+
+    fn last_good_ips(&self, host: &Host) -> Option<Vec<IpAddr>> {
+        self.0.lock().get(host).cloned()
+    }
+}
+
+impl Found {
+    fn fresh(addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            addresses,
+            remark: String::new(),
+        }
+    }
+}
+
+/// The addresses that need no resolver.
+fn without_resolver(endpoint: &Endpoint) -> Option<Vec<SocketAddr>> {
+    let Endpoint { host, port } = endpoint;
+    match host.address() {
+        Some(address) => Some(with_port(&[address], *port)),
+        None if host.as_str().eq_ignore_ascii_case("localhost") => {
+            Some(with_port(&LOOPBACK, *port))
+        }
+        None => None,
+    }
+}
+
+fn with_port(ips: &[IpAddr], port: u16) -> Vec<SocketAddr> {
+    ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
 }
 
 fn told(why: &NoAddress) -> String {

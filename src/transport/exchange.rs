@@ -1,16 +1,21 @@
 //! One exchange: the request out, the reply in, over whatever channel.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::channel::{Channel, Direction};
-use super::{Attempt, Cure, Failure, Receiver, Security, Sent, Stage, errno, tcp};
+use super::{Attempt, CancelWatch, Cure, Failure, Receiver, Security, Sent, Stage, errno, tcp};
 use crate::config::Millis;
 use crate::sys::clock;
+use crate::sys::socket::notice_a_dead_peer;
 use crate::sys::wait::{self, For, Waited};
 
 /// A request that is no longer than this leaves in one piece, whatever the network.
 const SEGMENT: usize = 1_200;
+/// A server's kernel takes a request of this length though the server is busy; a longer one
+/// may have to wait for it.
+const SMALL: usize = 16 * 1024;
 /// How much is read at once.
 const PIECE: usize = 16 * 1024;
 
@@ -24,8 +29,7 @@ pub fn exchange(
     request: &[u8],
     receiver: &mut dyn Receiver,
 ) -> Result<String, Failure> {
-    let begin = clock::start();
-    let end = begin.saturating_add(attempt.limits.whole);
+    let end = clock::start().saturating_add(attempt.limits.whole);
     let found = attempt.addresses.find(
         attempt.endpoint,
         attempt.limits.connect,
@@ -34,26 +38,74 @@ pub fn exchange(
     )?;
     let connect_end = clock::start().saturating_add(attempt.limits.connect);
     let stream = tcp::connect(attempt, &found, connect_end.min(end))?;
+    let mut alone = Alone(attempt.cancel);
+    converse(attempt, stream, end, request, receiver, &mut alone)?;
+    Ok(found.remark)
+}
+
+/// The same over a connection that is there already, while `company` waits: it looks after other
+/// things meanwhile, and may end the exchange.
+pub(super) fn converse(
+    attempt: &Attempt<'_>,
+    stream: TcpStream,
+    end: Millis,
+    request: &[u8],
+    receiver: &mut dyn Receiver,
+    company: &mut dyn Company,
+) -> Result<(), Failure> {
     let is_plain = matches!(attempt.security, Security::Plain);
     if request.len() > SEGMENT || !is_plain {
         // The last piece must not wait for the acknowledgement of those before. A kernel that
         // refuses costs some milliseconds.
         stream.set_nodelay(true).ok();
     }
+    if attempt.limits.silence < Millis::MAX && request.len() <= SMALL {
+        notice_a_dead_peer(&stream);
+    }
     let mut conversation = Conversation {
         attempt,
         channel: Channel::new(stream, attempt.security, attempt.endpoint)?,
         end,
         until: end,
-        begin,
+        stage_end: end,
+        begin: clock::start(),
+        company,
     };
     conversation.begin_stage(attempt.limits.connect);
     conversation.shake_hands()?;
     conversation.begin_stage(attempt.limits.write);
     conversation.write(request)?;
     conversation.begin_stage(attempt.limits.reply);
-    conversation.read(receiver)?;
-    Ok(found.remark)
+    conversation.read(receiver)
+}
+
+/// How a wait ended.
+pub(super) enum Companied {
+    /// The descriptor is ready, or has an error to tell.
+    Ready,
+    TimedOut,
+    Cancelled,
+    /// The server is gone, as the words tell.
+    Gone(&'static str),
+}
+
+/// Waits for the descriptor of an exchange.
+pub(super) trait Company {
+    fn wait(&mut self, fd: BorrowedFd<'_>, what: For, until: Millis) -> io::Result<Companied>;
+}
+
+/// Nothing else is to be done meanwhile.
+struct Alone<'a>(CancelWatch<'a>);
+
+impl Company for Alone<'_> {
+    fn wait(&mut self, fd: BorrowedFd<'_>, what: For, until: Millis) -> io::Result<Companied> {
+        Ok(match wait::on(fd, what, until, self.0)? {
+            // What failed is told by the read or the write that follows.
+            Waited::Ready | Waited::Failed => Companied::Ready,
+            Waited::TimedOut => Companied::TimedOut,
+            Waited::Cancelled => Companied::Cancelled,
+        })
+    }
 }
 
 /// A connection and the time that is left for it.
@@ -62,14 +114,23 @@ struct Conversation<'a> {
     channel: Channel,
     /// Of the whole attempt.
     end: Millis,
-    /// Of the stage.
+    /// Of the stage, and of the silence in it.
     until: Millis,
+    stage_end: Millis,
     begin: Millis,
+    company: &'a mut dyn Company,
 }
 
 impl Conversation<'_> {
     fn begin_stage(&mut self, limit: Millis) {
-        self.until = clock::start().saturating_add(limit).min(self.end);
+        self.stage_end = clock::start().saturating_add(limit).min(self.end);
+        self.expect_news();
+    }
+
+    /// The server is silent from now on.
+    fn expect_news(&mut self) {
+        let silence = self.attempt.limits.silence;
+        self.until = clock::start().saturating_add(silence).min(self.stage_end);
     }
 
     /// Why nothing more may be written or read, though the peer goes on; `None` if it may.
@@ -167,6 +228,7 @@ impl Conversation<'_> {
                 Ok(count) => match receiver.receive(&piece[..count]) {
                     Ok(true) => return Ok(()),
                     Ok(false) => {
+                        self.expect_news();
                         if let Some((errno, why)) = self.stop("the reply did not come whole") {
                             return Err(unread(receiver, errno, &why));
                         }
@@ -196,17 +258,17 @@ impl Conversation<'_> {
     }
 
     fn wait(
-        &self,
+        &mut self,
         what: For,
         silence: &str,
         fail: impl Fn(i32, String) -> Failure,
     ) -> Result<(), Failure> {
-        let stream = self.channel.stream();
-        match wait::on(stream.as_fd(), what, self.until, self.attempt.cancel) {
-            // What failed is told by the read or the write that follows.
-            Ok(Waited::Ready | Waited::Failed) => Ok(()),
-            Ok(Waited::TimedOut) => Err(fail(libc::ETIMEDOUT, self.too_late(silence))),
-            Ok(Waited::Cancelled) => Err(fail(0, "cancelled".into())),
+        let fd = self.channel.stream().as_fd();
+        match self.company.wait(fd, what, self.until) {
+            Ok(Companied::Ready) => Ok(()),
+            Ok(Companied::TimedOut) => Err(fail(libc::ETIMEDOUT, self.too_late(silence))),
+            Ok(Companied::Cancelled) => Err(fail(0, "cancelled".into())),
+            Ok(Companied::Gone(how)) => Err(fail(libc::EHOSTDOWN, how.into())),
             Err(why) => Err(fail(errno(&why), why.to_string())),
         }
     }
@@ -303,6 +365,7 @@ mod tests {
                     connect: 10_000,
                     write: 10_000,
                     reply: 10_000,
+                    silence: Millis::MAX,
                     whole: 30_000,
                 },
                 addresses: &AddressBook::default(),

@@ -7,6 +7,7 @@
 mod addresses;
 mod channel;
 mod exchange;
+mod race;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -14,6 +15,7 @@ mod tls;
 pub use crate::sys::cancel::{Cancel, CancelWatch};
 pub use addresses::AddressBook;
 pub use exchange::exchange;
+pub use race::{Conductor, Event, Found, Instruction, Race};
 #[cfg(feature = "tls")]
 pub use tls::{NameCheck, Trust};
 
@@ -77,6 +79,8 @@ pub struct Limits {
     pub write: Millis,
     /// For reading the reply.
     pub reply: Millis,
+    /// For the silence of a connected server; [`Millis::MAX`] where only the stages count.
+    pub silence: Millis,
     /// For everything.
     pub whole: Millis,
 }

@@ -60,12 +60,29 @@ fn connect_to(address: &SocketAddr, until: Millis, attempt: &Attempt<'_>) -> io:
             Waited::Cancelled => return Err(io::Error::other("cancelled while connecting")),
         }
     }
-    // Where nobody listens on a port that the kernel hands out to clients, a socket can be
-    // connected to itself.
-    if stream.local_addr()? == *address {
-        return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
-    }
+    not_itself(&stream, address)?;
     Ok(stream)
+}
+
+/// Where nobody listens on a port that the kernel hands out to clients, a socket can be
+/// connected to itself.
+fn not_itself(stream: &TcpStream, address: &SocketAddr) -> io::Result<()> {
+    match stream.local_addr()? == *address {
+        true => Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)),
+        false => Ok(()),
+    }
+}
+
+/// What became of a connection that was begun; `None` while it is on its way.
+pub(super) fn outcome(stream: &TcpStream, address: &SocketAddr) -> Option<io::Result<()>> {
+    if !wait::is_writable_now(stream.as_fd()) {
+        return None;
+    }
+    let error = stream.take_error();
+    Some(match error {
+        Ok(None) => not_itself(stream, address),
+        Ok(Some(why)) | Err(why) => Err(why),
+    })
 }
 
 /// Errors that are not the server's, and what to do about them.
@@ -82,7 +99,7 @@ const HINTS: &[(i32, &str)] = &[
 ];
 
 /// The system's words, with a hint where the fault is on this side.
-fn told(why: &io::Error) -> String {
+pub(super) fn told(why: &io::Error) -> String {
     let hint = HINTS.iter().find(|(number, _)| *number == errno(why));
     match hint {
         Some((_, hint)) => format!("{why}: {hint}"),

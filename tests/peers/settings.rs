@@ -247,7 +247,6 @@ fn nothing_is_sent_in_the_clear_that_was_meant_to_be_protected() {
             ("ECF_FAILOVER_CA_FILE", "/nonexistent"),
             ("ECF_HOST_PROTOCOL", "https"),
         ],
-        [("ECF_FAILOVER_PROFILE", "fast"), ("ECF_SSL_DIR", empty)],
     ] {
         let client = Handle::quick(primary.port, &settings);
         let told = client.task(&["--event=e"]);

@@ -1,0 +1,169 @@
+//! What is known of hosts, kept as long as ECF_FAILOVER_MEMORY says: not at all, in the handle,
+//! or on the node. What cannot be kept on the node is kept in the handle.
+
+use std::path::PathBuf;
+
+use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
+
+use crate::config::{Memory as Kept, Millis, Profile, Settings};
+use crate::policy::{Answer, HostKey, Knowledge, LONGEST_IMAGE, Lesson, Permission, Question};
+use crate::sys::clock;
+use crate::sys::node_file::{self, NoFile, NodeFile};
+
+/// The directory of last resort.
+const USUAL_DIRECTORY: &str = "/tmp";
+/// A turn that was not had comes again soon, in milliseconds.
+const SOON: Millis = 20;
+
+/// What a handle keeps.
+#[derive(Default)]
+pub(super) struct Store {
+    handle: Mutex<Knowledge>,
+    boot: OnceCell<Option<[u8; 16]>>,
+}
+
+/// The memory of one command.
+pub(super) struct Memory {
+    kept: Place,
+    /// From the command's clock to the node's.
+    offset: i128,
+}
+
+enum Place {
+    Nowhere,
+    Handle,
+    Node { file: NodeFile, boot: [u8; 16] },
+}
+
+impl Memory {
+    /// The memory of a command that starts at `now` on its own clock.
+    pub(super) fn new(store: &Store, settings: &Settings, now: Millis) -> Self {
+        Self {
+            kept: match (settings.profile, settings.memory) {
+                // It remembers nothing, and always begins at the primary.
+                (Profile::Ecflow, _) | (_, Some(Kept::Off)) => Place::Nowhere,
+                (_, Some(Kept::Handle)) => Place::Handle,
+                (_, Some(Kept::Node) | None) => on_node(store, settings).unwrap_or(Place::Handle),
+            },
+            offset: i128::from(clock::now()) - i128::from(now),
+        }
+    }
+
+    fn time(&self, now: Millis) -> Millis {
+        Millis::try_from(i128::from(now) + self.offset).unwrap_or(now)
+    }
+
+    pub(super) fn answer(
+        &self,
+        store: &Store,
+        question: Question,
+        keys: &[HostKey],
+        now: Millis,
+    ) -> Answer {
+        let now = self.time(now);
+        let in_handle = || store.handle.lock().answer(question, keys, now);
+        let Place::Node { file, boot } = &self.kept else {
+            return match self.kept {
+                Place::Nowhere => Knowledge::new().answer(question, keys, now),
+                _ => in_handle(),
+            };
+        };
+        let Some(mut known) = read(file, *boot, now) else {
+            return in_handle();
+        };
+        let before = known.clone();
+        let answer = known.answer(question, keys, now);
+        if known == before || question == Question::Standings {
+            return answer;
+        }
+        let mut written = None;
+        let edited = edit(file, *boot, now, &mut |known| {
+            written = Some(known.answer(question, keys, now));
+        });
+        match (edited, question) {
+            (Ok(()), _) => written.unwrap_or(answer),
+            (Err(NoFile::Taken), Question::Lease { .. }) => {
+                Answer::Lease(Permission::TakenFor(SOON))
+            }
+            (Err(NoFile::Taken), _) => answer,
+            (Err(_), _) => in_handle(),
+        }
+    }
+
+    pub(super) fn learn(&self, store: &Store, key: HostKey, lesson: Lesson, now: Millis) {
+        let now = self.time(now);
+        let in_handle = || store.handle.lock().learn(key, lesson, now);
+        match &self.kept {
+            Place::Nowhere => {}
+            Place::Handle => in_handle(),
+            Place::Node { file, boot } => match read(file, *boot, now) {
+                Some(known) if !known.is_news(key, lesson, now) => {}
+                Some(_) => {
+                    let edited = edit(file, *boot, now, &mut |known| {
+                        known.learn(key, lesson, now);
+                    });
+                    if let Err(NoFile::Unusable(_)) = edited {
+                        in_handle();
+                    }
+                }
+                None => in_handle(),
+            },
+        }
+    }
+}
+
+fn on_node(store: &Store, settings: &Settings) -> Option<Place> {
+    let boot = *store.boot.get_or_init(node_file::boot_id);
+    Some(Place::Node {
+        boot: boot?,
+        file: file(settings)?,
+    })
+}
+
+fn file(settings: &Settings) -> Option<NodeFile> {
+    let mut directories = settings.memory_directories.clone();
+    directories.push(PathBuf::from(USUAL_DIRECTORY));
+    node_file::path(&directories, LONGEST_IMAGE)
+}
+
+/// What the node knows: nothing yet where there is no file, or one that is damaged; `None` where
+/// the file is not to be used.
+fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<Knowledge> {
+    match file.read() {
+        Ok(image) => Some(Knowledge::from_image(&image, boot, now).unwrap_or_default()),
+        Err(NoFile::Absent) => Some(Knowledge::new()),
+        Err(NoFile::Taken | NoFile::Unusable(_)) => None,
+    }
+}
+
+fn edit(
+    file: &NodeFile,
+    boot: [u8; 16],
+    now: Millis,
+    change: &mut dyn FnMut(&mut Knowledge),
+) -> Result<(), NoFile> {
+    file.edit(&mut |image| {
+        let known = Knowledge::from_image(image, boot, now);
+        let mut known = known.unwrap_or_default();
+        change(&mut known);
+        known.to_image(boot)
+    })
+}
+
+/// Why the node's memory cannot be used, for a person who asks.
+pub(super) fn problem(settings: &Settings) -> Option<String> {
+    if settings.memory.is_some_and(|kept| kept != Kept::Node) {
+        return None;
+    }
+    let Some(file) = file(settings) else {
+        return Some("no directory for the node's memory: it is kept in the handle".into());
+    };
+    match file.read() {
+        Ok(_) | Err(NoFile::Absent | NoFile::Taken) => None,
+        Err(NoFile::Unusable(why)) => Some(format!(
+            "{}: not usable as the node's memory: {why}; it is kept in the handle",
+            file.path().display()
+        )),
+    }
+}

@@ -1,0 +1,147 @@
+//! Drives a command of profile fast: does what the policy asks, connects to several hosts at
+//! once, sends to one, and tells what came of it.
+
+use super::native::{self, Line, NativeCommand};
+use super::plan::{Move, Plan, Step};
+use super::story::AttemptResult;
+use crate::policy::{Fault, HostIndex, Outcome, Sighting};
+use crate::sys::clock;
+use crate::transport::{
+    AddressBook, CancelWatch, Conductor, Event, Found, Instruction, Race, Sent, Stage,
+};
+
+/// A server was found to be gone while its reply was waited for.
+const GONE: &str = "another connection shows that the server is gone";
+
+/// Runs a native command to its end; a text for the user goes to `text`.
+pub(super) fn drive(
+    plan: &mut Plan,
+    command: &NativeCommand,
+    addresses: &AddressBook,
+    cancel: CancelWatch<'_>,
+    text: &mut Vec<u8>,
+) {
+    let mut race = Race::new(addresses, cancel);
+    let connect_limit = command.limits.connect;
+    loop {
+        match plan.advance(clock::now()) {
+            Move::Step(Step::Over(_)) => return,
+            Move::Step(Step::Wait { until }) => {
+                let events = race.wait(until);
+                events.into_iter().for_each(|event| tell(plan, event));
+            }
+            Move::Connect { host } => {
+                let endpoint = plan.host(host).clone();
+                race.connect(host, &endpoint, connect_limit);
+            }
+            Move::Probe { host, limit } => probe(plan, &mut race, host, limit),
+            Move::Send {
+                host,
+                limit,
+                silence,
+            } => {
+                let endpoint = plan.host(host).clone();
+                let first = race.take(host);
+                let mut watch = Watch { plan: &mut *plan };
+                let line = Line::Raced {
+                    race: &mut race,
+                    first,
+                    conductor: &mut watch,
+                    silence,
+                };
+                let result = command.attempt(&endpoint, limit, addresses, cancel, line, text);
+                plan.ended(host, fault_of(&result), result, clock::now());
+            }
+            // Asked only while something is sent, or of those who make whole attempts.
+            Move::GiveUp | Move::Step(Step::Attempt { .. }) => {}
+        }
+    }
+}
+
+fn probe(plan: &mut Plan, race: &mut Race<'_>, host: HostIndex, limit: u64) {
+    let endpoint = plan.host(host).clone();
+    if let Some(event) = race.probe(host, &endpoint, limit) {
+        tell(plan, event);
+    }
+}
+
+/// Looks after the plan while an exchange waits for its server.
+struct Watch<'a> {
+    plan: &'a mut Plan,
+}
+
+impl Conductor for Watch<'_> {
+    fn next(&mut self, race: &mut Race<'_>) -> Instruction {
+        loop {
+            match self.plan.advance(clock::now()) {
+                Move::Step(Step::Wait { until }) => return Instruction::Wait { until },
+                Move::Probe { host, limit } => probe(self.plan, race, host, limit),
+                Move::GiveUp => return Instruction::GiveUp(GONE),
+                // The exchange has its own deadline, and sees a cancel by itself.
+                Move::Step(_) | Move::Connect { .. } | Move::Send { .. } => {
+                    return Instruction::Wait { until: u64::MAX };
+                }
+            }
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        tell(self.plan, event);
+    }
+}
+
+fn tell(plan: &mut Plan, event: Event) {
+    let now = clock::now();
+    match event {
+        Event::Connected(host) => plan.connected(host, now),
+        Event::Failed(host, failure) => {
+            let fault = fault(failure.stage, failure.sent, failure.errno);
+            plan.not_connected(host, fault, native::failed(failure), now);
+        }
+        Event::Probed(host, found) => {
+            let sighting = match found {
+                Found::Server => Sighting::Alive,
+                Found::Nobody => Sighting::Nobody,
+                Found::Silence => Sighting::Nothing,
+            };
+            plan.probed(host, sighting, now);
+        }
+    }
+}
+
+fn fault_of(result: &AttemptResult) -> Fault {
+    let sent = match result.outcome {
+        Outcome::Unconfirmed => Sent::Yes,
+        _ => Sent::No,
+    };
+    fault(result.stage, sent, result.errno)
+}
+
+/// The errors of this side.
+const OWN: [i32; 6] = [
+    libc::EMFILE,
+    libc::ENFILE,
+    libc::ENOBUFS,
+    libc::ENOMEM,
+    libc::EADDRNOTAVAIL,
+    libc::EAGAIN,
+];
+
+/// What a failure means for the policy.
+fn fault(stage: Stage, sent: Sent, errno: i32) -> Fault {
+    match (stage, sent, errno) {
+        (Stage::Prepare, ..) => Fault::Local,
+        (Stage::Resolve, ..) => Fault::Unresolved,
+        (Stage::Connect, _, libc::ECONNREFUSED) => Fault::Refused,
+        (Stage::Connect, _, libc::ETIMEDOUT) => Fault::Silent,
+        (Stage::Connect, _, errno) if OWN.contains(&errno) => Fault::Local,
+        (Stage::Connect, _, libc::ECONNRESET) => Fault::Broken,
+        (Stage::Connect, ..) => Fault::Unreachable,
+        // A server that is gone.
+        (_, _, libc::EHOSTDOWN) => Fault::Gone,
+        // It was connected, and the time for it is over.
+        (_, _, libc::ETIMEDOUT) => Fault::Mute,
+        (_, Sent::No, _) => Fault::Broken,
+        (_, Sent::Yes, _) => Fault::Closed,
+    }
+}

@@ -1,0 +1,289 @@
+//! A small file that the processes of one user on one node share: read without a lock, written
+//! as a whole by one at a time, and never waited for.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::socket::{above_standard, owned};
+
+/// How often, and after what pause, a writer asks again for its turn.
+const TURNS: u32 = 20;
+const PAUSE: Duration = Duration::from_micros(250);
+
+/// Why the file cannot be used.
+#[derive(Debug)]
+pub(crate) enum NoFile {
+    /// It is not there yet.
+    Absent,
+    /// Another process writes, or was stopped while it did.
+    Taken,
+    /// It is not to be trusted, or not to be had; with the reason.
+    Unusable(io::Error),
+}
+
+impl From<io::Error> for NoFile {
+    fn from(why: io::Error) -> Self {
+        match why.kind() {
+            io::ErrorKind::NotFound => Self::Absent,
+            _ => Self::Unusable(why),
+        }
+    }
+}
+
+/// Where the file is: the first of `directories` that there is.
+pub(crate) fn path(directories: &[PathBuf], longest: usize) -> Option<NodeFile> {
+    let directory = directories.iter().find(|directory| directory.is_dir())?;
+    // SAFETY: geteuid has no preconditions.
+    let user = unsafe { libc::geteuid() };
+    Some(NodeFile {
+        path: directory.join(format!("ecf_failover.{user}.memory")),
+        user,
+        longest,
+    })
+}
+
+/// The file of one user.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeFile {
+    path: PathBuf,
+    user: u32,
+    longest: usize,
+}
+
+impl NodeFile {
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All of it.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, NoFile> {
+        let file = self.open(libc::O_RDONLY)?;
+        Ok(self.contents(&file)?)
+    }
+
+    /// Replaces all of it by what `change` makes of it. Waits a few milliseconds for its turn,
+    /// no longer: a process that was stopped while it wrote holds nobody up.
+    pub(crate) fn edit(&self, change: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Result<(), NoFile> {
+        let file = self.open(libc::O_RDWR | libc::O_CREAT)?;
+        take_turn(&file)?;
+        let before = self.contents(&file)?;
+        // One write of less than a page: those who read see all of it or a sum that is wrong.
+        file.write_all_at(&change(&before), 0)?;
+        // The turn ends when the file is closed.
+        Ok(())
+    }
+
+    fn contents(&self, file: &File) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.longest + 1];
+        let mut length = 0;
+        loop {
+            match file.read_at(&mut bytes[length..], length as u64) {
+                Ok(0) => break,
+                Ok(count) => length += count,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(why),
+            }
+        }
+        match length > self.longest {
+            true => Err(io::Error::other("it is too long")),
+            false => {
+                bytes.truncate(length);
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// Opens it if it is this user's own regular file, which nobody else may write or read, on
+    /// this node.
+    fn open(&self, flags: libc::c_int) -> io::Result<File> {
+        let name = CString::new(self.path.as_os_str().as_bytes())?;
+        let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
+        // SAFETY: `name` is a NUL-terminated string that outlives the call.
+        let fd = owned(unsafe { libc::open(name.as_ptr(), flags, 0o600 as libc::c_uint) })?;
+        let file = File::from(above_standard(fd)?);
+        let metadata = file.metadata()?;
+        let wrong = match () {
+            () if !metadata.is_file() => Some("it is no regular file"),
+            () if metadata.uid() != self.user => Some("it is another user's"),
+            () if metadata.mode() & 0o077 != 0 => Some("others may use it"),
+            () if metadata.nlink() != 1 => Some("it has more than one name"),
+            () if is_shared_by_nodes(&file) => Some("it is not on this node"),
+            () => None,
+        };
+        match wrong {
+            Some(wrong) => Err(io::Error::new(io::ErrorKind::PermissionDenied, wrong)),
+            None => Ok(file),
+        }
+    }
+}
+
+fn take_turn(file: &File) -> Result<(), NoFile> {
+    for turn in 0..TURNS {
+        if turn > 0 {
+            thread::sleep(PAUSE);
+        }
+        // SAFETY: the descriptor is open.
+        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+            return Ok(());
+        }
+        let why = io::Error::last_os_error();
+        match why.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+            _ => return Err(NoFile::Unusable(why)),
+        }
+    }
+    Err(NoFile::Taken)
+}
+
+/// File systems that several nodes see: what is true on one is not on another, and the server
+/// of one that hangs would hang a job.
+#[cfg(target_os = "linux")]
+fn is_shared_by_nodes(file: &File) -> bool {
+    /// By their magic numbers: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, GPFS, BeeGFS, OCFS2, GFS2,
+    /// and FUSE, which may be anything.
+    const SHARED: [u32; 12] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x5346_414f,
+        0x00c3_6400,
+        0x0bd0_0bd0,
+        0x4750_4653,
+        0x1983_0326,
+        0x7461_636f,
+        0x0116_1970,
+        0x6573_5546,
+    ];
+    // SAFETY: all zeros are a valid statfs.
+    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the descriptor is open, and the place is writable.
+    let outcome = unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut system) };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "magic numbers have 32 bits"
+    )]
+    let magic = system.f_type as u32;
+    outcome == 0 && SHARED.contains(&magic)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_shared_by_nodes(_: &File) -> bool {
+    false
+}
+
+/// What is another after every start of the machine.
+#[cfg(target_os = "linux")]
+pub(crate) fn boot_id() -> Option<[u8; 16]> {
+    let text = super::file::read_regular(Path::new("/proc/sys/kernel/random/boot_id"), 64).ok()?;
+    let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit());
+    let digits: String = digits.map(|byte| char::from(*byte)).collect();
+    u128::from_str_radix(&digits, 16)
+        .ok()
+        .map(u128::to_be_bytes)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn boot_id() -> Option<[u8; 16]> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn fresh(name: &str) -> NodeFile {
+        let directory = std::env::temp_dir().join(format!("ecf-{name}-{}", std::process::id()));
+        assert!(fs::create_dir_all(&directory).is_ok());
+        let found = path(std::slice::from_ref(&directory), 100);
+        let fallback = NodeFile {
+            path: directory,
+            user: 0,
+            longest: 0,
+        };
+        found.unwrap_or(fallback)
+    }
+
+    fn write(file: &NodeFile, text: &[u8]) -> bool {
+        file.edit(&mut |_| text.to_vec()).is_ok()
+    }
+
+    #[test]
+    fn what_one_writes_another_reads() {
+        let file = fresh("shared");
+        fs::remove_file(file.path()).ok();
+        assert!(matches!(file.read(), Err(NoFile::Absent)));
+        assert!(write(&file, b"one") && write(&file, b"two"));
+        assert_eq!(file.read().ok().as_deref(), Some(&b"two"[..]));
+        let mode = fs::metadata(file.path()).map(|m| m.mode() & 0o777);
+        assert_eq!(mode.ok(), Some(0o600));
+    }
+
+    #[test]
+    fn what_others_may_write_is_not_believed() {
+        let file = fresh("foreign");
+        assert!(write(&file, b"mine"));
+        let other = file.path().with_extension("other");
+        let changes: [(&str, &dyn Fn() -> io::Result<()>); 4] = [
+            ("others may use it", &|| {
+                fs::set_permissions(file.path(), fs::Permissions::from_mode(0o622))
+            }),
+            ("more than one name", &|| fs::hard_link(file.path(), &other)),
+            ("too long", &|| fs::write(file.path(), [0; 101])),
+            ("Too many levels", &|| {
+                fs::rename(file.path(), &other)?;
+                symlink(&other, file.path())
+            }),
+        ];
+        for (why, change) in changes {
+            fs::remove_file(file.path()).ok();
+            fs::remove_file(&other).ok();
+            assert!(write(&file, b"mine") && change().is_ok());
+            let told = format!("{:?}", file.read());
+            assert!(told.contains("Unusable") && told.contains(why), "{told}");
+        }
+        let strangers = NodeFile {
+            user: file.user + 1,
+            ..file.clone()
+        };
+        fs::remove_file(file.path()).ok();
+        assert!(write(&file, b"mine"));
+        assert!(format!("{:?}", strangers.read()).contains("another user's"));
+    }
+
+    #[test]
+    fn a_writer_that_does_not_come_to_its_end_holds_nobody_up() {
+        let file = fresh("taken");
+        assert!(write(&file, b"before"));
+        let stopped = file.open(libc::O_RDWR);
+        assert!(
+            stopped
+                .as_ref()
+                .is_ok_and(|stopped| take_turn(stopped).is_ok())
+        );
+        let taken = file.edit(&mut |_| b"after".to_vec());
+        assert!(matches!(taken, Err(NoFile::Taken)));
+        assert_eq!(file.read().ok().as_deref(), Some(&b"before"[..]));
+        drop(stopped);
+        assert!(write(&file, b"after"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_boot_id_stays_as_long_as_the_machine_runs() {
+        assert!(boot_id().is_some());
+        assert_eq!(boot_id(), boot_id());
+    }
+}
