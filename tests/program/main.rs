@@ -206,3 +206,31 @@ fn a_server_that_is_silent_is_left_for_the_backup() {
     assert_eq!(server.query("meter", "m"), "7");
     assert!(Path::new(PROGRAM).exists());
 }
+
+#[test]
+fn a_report_on_a_terminal_is_a_timeline() {
+    let server = Server::running();
+    let refused = refused_port().to_string();
+    let hostfile = scratch("program").join("terminal-hosts");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", server.port)).unwrap();
+    let settings = [("ECF_HOSTFILE", hostfile.to_str().unwrap())];
+    let command = format!("'{PROGRAM}' --report --meter=m 8");
+    // script gives its command a terminal, and what was written to it on its own stdout.
+    let told = Program::new("script", &environment(&refused, &settings))
+        .args(&["-qec", &command, "/dev/null"])
+        .succeed();
+    let lines: Vec<_> = told.lines().map(str::trim).collect();
+    let [first, second, third, summary] = lines[..] else {
+        panic!("{told}");
+    };
+    assert!(first.starts_with("0.000 s +0.0"), "{told}");
+    for (line, port) in [(first, refused.clone()), (second, refused)] {
+        let wanted = format!("  127.0.0.1:{port}  NOT_SENT  ");
+        assert!(line.contains(&wanted), "{told}");
+    }
+    assert!(second.starts_with("0.05"), "{told}");
+    let wanted = format!("  127.0.0.1:{}  OK", server.port);
+    assert!(third.contains(&wanted), "{told}");
+    assert!(!summary.is_empty() && !told.contains('{'), "{told}");
+    assert_eq!(server.query("meter", "m"), "8");
+}
