@@ -118,7 +118,7 @@ fn a_signal_ends_a_waiting_command_at_once_with_its_number() {
         .into_iter()
         .flat_map(|case| [(&refused, case), (&silent, case)]);
     for (port, (signal, status)) in cases {
-        let mut waiting = Program::new(PROGRAM, &environment(&port, &[]))
+        let mut waiting = Program::new(PROGRAM, &environment(port, &[]))
             .args(&["--meter=m", "1"])
             .command()
             .stderr(Stdio::null())
