@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::client::{Client, Reply, Status};
@@ -27,19 +27,27 @@ pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -
         [b"--report", ..] => {
             let reply = client.send_any(&argv[1..]);
             report(&reply);
-            end(&reply, signal())
+            end(&reply, signal)
         }
         _ => {
             let reply = client.send_any(argv);
-            end(&reply, signal())
+            end(&reply, signal)
         }
     }
 }
 
 /// Prints what a command gave, and turns how it ended into an exit status.
-fn end(reply: &Reply, signal: Option<u8>) -> u8 {
-    output::write(Output::Stdout, &reply.text);
-    match (reply.status, signal) {
+fn end(reply: &Reply, signal: impl Fn() -> Option<u8>) -> u8 {
+    let written = output::write(Output::Stdout, &reply.text, || signal().is_some());
+    // One who has gone wants no more; another is told that it is not the whole.
+    if let Err(why) = written
+        && !matches!(why.kind(), ErrorKind::BrokenPipe)
+    {
+        // At once or never: it has waited long enough.
+        let words = format!("ecf_client: the answer is not written whole: {why}\n");
+        output::write(Output::Stderr, words.as_bytes(), || true).ok();
+    }
+    match (reply.status, signal()) {
         (Status::Ok, _) => SUCCESS,
         // As a shell tells it of a program that the signal ended.
         (Status::Cancelled, Some(signal)) => signal.saturating_add(128),
@@ -54,7 +62,7 @@ fn end(reply: &Reply, signal: Option<u8>) -> u8 {
 /// Tells the problems that there are.
 fn check(client: &Client) -> u8 {
     let problems = client.check();
-    output::write(Output::Stdout, problems.as_bytes());
+    print(&problems);
     match problems.is_empty() {
         true => SUCCESS,
         false => FAILURE,
@@ -77,7 +85,7 @@ fn explain(client: &Client, kind: &[u8]) -> u8 {
     };
     match client.explain(kind, DAY) {
         Ok(table) => {
-            output::write(Output::Stdout, table.as_bytes());
+            print(&table);
             SUCCESS
         }
         Err(why) => {
@@ -113,6 +121,11 @@ fn report(reply: &Reply) {
     complain(&word(&report["summary"]));
 }
 
+/// Text of which a part may be missing where nobody reads it.
+fn print(text: &str) {
+    output::write(Output::Stdout, text.as_bytes(), || false).ok();
+}
+
 fn complain(words: &str) {
-    output::write(Output::Stderr, format!("{words}\n").as_bytes());
+    output::write(Output::Stderr, format!("{words}\n").as_bytes(), || false).ok();
 }

@@ -1,9 +1,10 @@
 //! Compilers and programs, as a stranger would use them on the built library.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -75,22 +76,21 @@ impl Program {
         // More than a pipe holds must not stop it.
         let stdout = drain(child.stdout.take().expect("a pipe"));
         let stderr = drain(child.stderr.take().expect("a pipe"));
-        let end = Instant::now() + Duration::from_secs(60);
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("a child") {
-                break status;
-            }
-            if Instant::now() > end {
-                child.kill().ok();
-                panic!("{shown} did not end within a minute");
-            }
-            thread::sleep(Duration::from_millis(2));
-        };
+        let status = ends(&mut child, Duration::from_secs(60), &shown);
         Output {
             status,
             stdout: stdout.join().expect("its output"),
             stderr: stderr.join().expect("its output"),
         }
+    }
+
+    /// Runs it with nobody reading what it writes; gives how it ended, within a limit.
+    pub fn unread(mut self, limit: Duration) -> ExitStatus {
+        let (_reader, writer) = full_pipe();
+        self.0.stdout(writer.try_clone().expect("a pipe"));
+        self.0.stderr(writer);
+        let shown = format!("{:?}", self.0);
+        ends(&mut self.0.spawn().expect("a program"), limit, &shown)
     }
 
     /// Runs it and wants success; gives its stdout.
@@ -106,6 +106,36 @@ impl Program {
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+/// The end of a program, which is killed if it does not come within a limit.
+fn ends(child: &mut Child, limit: Duration, shown: &str) -> ExitStatus {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status;
+        }
+        if Instant::now() > end {
+            child.kill().ok();
+            panic!("{shown} did not end within {limit:?}");
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Both ends of a pipe that takes no more: the reader, which must be kept, and the writer.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let set_flags =
+        |flags: libc::c_int| unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, flags) };
+    assert_eq!(set_flags(libc::O_NONBLOCK), 0);
+    let mut taken = 0;
+    while let Ok(written) = (&writer).write(&[0; 4096]) {
+        taken += written;
+        assert!(taken <= 16 << 20, "a pipe has an end");
+    }
+    assert_eq!(set_flags(0), 0);
+    (reader, writer)
 }
 
 fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {

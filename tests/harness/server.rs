@@ -24,6 +24,8 @@ pub struct Server {
     pub port: u16,
     pub home: PathBuf,
     child: Child,
+    /// What the server was started with beside its home and port.
+    environment: Vec<(String, String)>,
     /// What the real client needs beside host and port.
     client_environment: Vec<(String, String)>,
 }
@@ -104,24 +106,8 @@ impl Server {
             let port = free_port();
             let home = scratch(&format!("server-{port}"));
             let more = prepare(&home, port);
-            let log = File::create(home.join("server.out")).expect("a file");
-            let number = port.to_string();
-            let directory = home.to_str().unwrap();
-            let mut environment = vec![("ECF_HOME", directory), ("HOME", directory)];
-            // A server looks for the files of TLS before it reads its arguments.
-            environment.push(("ECF_PORT", &number));
-            environment.extend(more.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-            let mut command = Program::new("ecflow_server", &environment)
-                .args(&["--port", &number])
-                .directory(&home)
-                .command();
-            let log_too = log.try_clone().expect("a file");
-            let child = command
-                .stdout(Stdio::from(log))
-                .stderr(Stdio::from(log_too))
-                .spawn()
-                .expect("ecflow_server: install Debian's package ecflow-server, as tests/run does");
-            let mut for_clients = vec![("HOME".to_owned(), directory.to_owned())];
+            let child = spawn(&home, port, &more);
+            let mut for_clients = vec![("HOME".to_owned(), home.to_str().unwrap().to_owned())];
             for_clients.extend(
                 client_environment
                     .iter()
@@ -131,6 +117,7 @@ impl Server {
                 port,
                 home,
                 child,
+                environment: more,
                 client_environment: for_clients,
             };
             if server.answers() {
@@ -182,6 +169,19 @@ impl Server {
         log.lines().filter(|line| line.contains(text)).count()
     }
 
+    /// Where it writes its checkpoint and reads it when it starts.
+    pub fn checkpoint(&self) -> PathBuf {
+        let name = format!("{}.{}.ecf.check", machine_name(), self.port);
+        self.home.join(name)
+    }
+
+    /// Starts it again after it was killed, on the same port; it reads its checkpoint, and is
+    /// halted.
+    pub fn start_again(&mut self) {
+        self.child = spawn(&self.home, self.port, &self.environment);
+        assert!(self.answers(), "the server starts again");
+    }
+
     /// Ends it with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().ok();
@@ -194,6 +194,30 @@ impl Drop for Server {
         self.kill();
         fs::remove_dir_all(&self.home).ok();
     }
+}
+
+fn spawn(home: &Path, port: u16, more: &[(String, String)]) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(home.join("server.out"))
+        .expect("a file");
+    let number = port.to_string();
+    let directory = home.to_str().unwrap();
+    let mut environment = vec![("ECF_HOME", directory), ("HOME", directory)];
+    // A server looks for the files of TLS before it reads its arguments.
+    environment.push(("ECF_PORT", &number));
+    environment.extend(more.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+    let mut command = Program::new("ecflow_server", &environment)
+        .args(&["--port", &number])
+        .directory(home)
+        .command();
+    let log_too = log.try_clone().expect("a file");
+    command
+        .stdout(Stdio::from(log))
+        .stderr(Stdio::from(log_too))
+        .spawn()
+        .expect("ecflow_server: install Debian's package ecflow-server, as tests/run does")
 }
 
 /// Writes a server's files into its home and tells its environment.

@@ -9,7 +9,11 @@ use crate::harness::source_root;
 use crate::package::*;
 
 const CARGO: &str = r#"#!/bin/sh
-echo "CC=$CC CC_x86_64_unknown_linux_gnu=$CC_x86_64_unknown_linux_gnu $*" >>"$(dirname "$0")/asked"
+asked=asked
+[ "$1" = build ] && asked=asked-for-the-program
+linker=$CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER
+echo "CC=$CC CC_x86_64_unknown_linux_gnu=$CC_x86_64_unknown_linux_gnu LINKER=$linker $*" \
+    >>"$(dirname "$0")/$asked"
 profile=debug
 while [ $# -gt 0 ]; do
     case $1 in
@@ -21,11 +25,24 @@ while [ $# -gt 0 ]; do
 done
 mkdir -p "$directory/$target/$profile"
 cp "$(dirname "$0")/built.a" "$directory/$target/$profile/libecf_failover.a"
+touch "$directory/$target/$profile/ecf_client"
 "#;
 
 fn asked(directory: &Directory) -> Vec<String> {
-    let asked = fs::read_to_string(directory.join("asked")).unwrap();
-    asked.lines().map(str::to_owned).collect()
+    let lines = |name| {
+        let asked = fs::read_to_string(directory.join(name)).unwrap();
+        asked.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let library = lines("asked");
+    // The program is asked for with the same options.
+    let same = |line: &String| line.replace("rustc --lib --crate-type staticlib", "PRODUCT");
+    let program = lines("asked-for-the-program");
+    let program: Vec<_> = program
+        .iter()
+        .map(|line| line.replace("build --bin ecf_client", "PRODUCT"))
+        .collect();
+    assert_eq!(library.iter().map(same).collect::<Vec<_>>(), program);
+    library
 }
 
 #[test]
@@ -65,7 +82,7 @@ fn cargo_is_told_the_options_and_asked_again_when_they_change() {
         assert!(!first.contains(word), "{word} in {first}");
     }
     assert!(
-        first.contains("/clang CC_x86_64_unknown_linux_gnu= "),
+        first.contains("/clang CC_x86_64_unknown_linux_gnu= LINKER= "),
         "{first}"
     );
     let object = build.join("CMakeFiles/ecf_failover.dir/shared.c.o");
@@ -89,7 +106,7 @@ fn cargo_is_told_the_options_and_asked_again_when_they_change() {
         told[3].starts_with("CC= CC_x86_64_unknown_linux_gnu=/"),
         "{told:?}"
     );
-    assert!(told[3].contains("/clang "), "{told:?}");
+    assert_eq!(told[3].matches("/clang ").count(), 2, "{told:?}");
     assert!(
         told[3].contains(" --target x86_64-unknown-linux-gnu"),
         "{told:?}"

@@ -111,9 +111,14 @@ fn an_old_job_script_runs_unchanged_under_dash_and_aborts_by_its_trap() {
 
 #[test]
 fn a_signal_ends_a_waiting_command_at_once_with_its_number() {
-    for (signal, status) in [(1, 129), (2, 130), (15, 143)] {
-        let port = refused_port().to_string();
-        let mut waiting = Program::new(PROGRAM, &environment(&port, &[]))
+    let peer = Peer::new(&[Act::Silence]);
+    let silent = peer.port.to_string();
+    let refused = refused_port().to_string();
+    let cases = [(1, 129), (2, 130), (15, 143)]
+        .into_iter()
+        .flat_map(|case| [(&refused, case), (&silent, case)]);
+    for (port, (signal, status)) in cases {
+        let mut waiting = Program::new(PROGRAM, &environment(port, &[]))
             .args(&["--meter=m", "1"])
             .command()
             .stderr(Stdio::null())
@@ -124,7 +129,7 @@ fn a_signal_ends_a_waiting_command_at_once_with_its_number() {
         unsafe { libc::kill(i32::try_from(waiting.id()).unwrap(), signal) };
         let ended = waiting.wait().unwrap();
         assert_eq!(ended.code(), Some(status), "{ended:?} {:?}", ended.signal());
-        assert!(begin.elapsed() < Duration::from_secs(5));
+        assert!(begin.elapsed() < Duration::from_millis(500), "{ended:?}");
     }
 }
 
@@ -143,10 +148,16 @@ fn delivery_does_not_depend_on_printing() {
             .unwrap();
         assert!(ended.success(), "{place}");
     }
+    // A pipe that nobody reads.
+    let unread = Program::new(PROGRAM, &job)
+        .args(&["--queue=q", "active"])
+        .unread(Duration::from_secs(15));
+    assert!(unread.success(), "a full pipe: {unread}");
+    assert_eq!(server.logged("chd:queue"), 3);
     // Closed by the shell.
     let script = format!("'{PROGRAM}' --queue=q active >&- 2>&-");
     Program::new("sh", &job).args(&["-c", &script]).succeed();
-    // Two steps were taken before, and one by the closed one.
+    // The three steps were taken before; what was asked for since found none.
     let next = Program::new(PROGRAM, &job)
         .args(&["--queue=q", "active"])
         .succeed();
@@ -194,4 +205,32 @@ fn a_server_that_is_silent_is_left_for_the_backup() {
         .succeed();
     assert_eq!(server.query("meter", "m"), "7");
     assert!(Path::new(PROGRAM).exists());
+}
+
+#[test]
+fn a_report_on_a_terminal_is_a_timeline() {
+    let server = Server::running();
+    let refused = refused_port().to_string();
+    let hostfile = scratch("program").join("terminal-hosts");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", server.port)).unwrap();
+    let settings = [("ECF_HOSTFILE", hostfile.to_str().unwrap())];
+    let command = format!("'{PROGRAM}' --report --meter=m 8");
+    // script gives its command a terminal, and what was written to it on its own stdout.
+    let told = Program::new("script", &environment(&refused, &settings))
+        .args(&["-qec", &command, "/dev/null"])
+        .succeed();
+    let lines: Vec<_> = told.lines().map(str::trim).collect();
+    let [first, second, third, summary] = lines[..] else {
+        panic!("{told}");
+    };
+    assert!(first.starts_with("0.000 s +0.0"), "{told}");
+    for (line, port) in [(first, refused.clone()), (second, refused)] {
+        let wanted = format!("  127.0.0.1:{port}  NOT_SENT  ");
+        assert!(line.contains(&wanted), "{told}");
+    }
+    assert!(second.starts_with("0.05"), "{told}");
+    let wanted = format!("  127.0.0.1:{}  OK", server.port);
+    assert!(third.contains(&wanted), "{told}");
+    assert!(!summary.is_empty() && !told.contains('{'), "{told}");
+    assert_eq!(server.query("meter", "m"), "8");
 }

@@ -15,12 +15,14 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+mod jobs;
+mod signals;
 
-use harness::{Program, Server, library_directory, refused_port, scratch};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use harness::{Act, Peer, Program, Server, library_directory, scratch};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 
@@ -28,17 +30,20 @@ fn library() -> PathBuf {
     library_directory().join("libecf_failover.so")
 }
 
-/// Runs a script in bash with the builtin loaded: its stdout, and its exit status.
-fn bash(name: &str, script: &str, environment: &[(&str, &str)]) -> (String, i32) {
+/// A script for bash with the builtin loaded.
+fn loaded(name: &str, script: &str, environment: &[(&str, &str)]) -> Program {
     let file = scratch("shell").join(name);
     let load = format!(
         "enable -f '{}' ecflow_client || exit 99\n",
         library().display()
     );
     fs::write(&file, format!("{load}{script}")).unwrap();
-    let output = Program::new("bash", environment)
-        .args(&[file.to_str().unwrap()])
-        .run();
+    Program::new("bash", environment).args(&[file.to_str().unwrap()])
+}
+
+/// Runs such a script: its output, and its exit status.
+fn bash(name: &str, script: &str, environment: &[(&str, &str)]) -> (String, i32) {
+    let output = loaded(name, script, environment).run();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     (told + &errors, output.status.code().unwrap_or(-1))
@@ -116,96 +121,72 @@ unset ECF_PASS; ecflow_client --event=go 2>&1 | grep -c ECF_PASS
 }
 
 #[test]
-fn a_signal_ends_a_waiting_command_at_once_and_its_trap_runs() {
-    let port = refused_port().to_string();
-    for (signal, number) in [("HUP", 1), ("INT", 2), ("TERM", 15), ("USR1", 10)] {
-        let script = format!(
-            "trap 'echo trapped' {signal}\n( sleep 0.4; kill -{signal} $$ ) &\n\
-             ecflow_client --meter=m 1; echo \"status $?\"\necho \"goes on\"\n"
-        );
-        let begin = Instant::now();
-        let (told, status) = bash(&format!("signal-{signal}"), &script, &job(&port, &[]));
-        let wanted = format!("trapped\nstatus {}\ngoes on\n", 128 + number);
-        assert_eq!((told, status), (wanted, 0));
-        assert!(begin.elapsed() < Duration::from_secs(20), "not the timeout");
-    }
-    // Without a trap the shell itself ends, as it does while a program runs.
-    let script =
-        "( sleep 0.4; kill -TERM $$ ) &\necflow_client --meter=m 1\necho \"not reached\"\n";
-    let (told, status) = bash("signal-no-trap", script, &job(&port, &[]));
-    assert_eq!((told.as_str(), status), ("", -1));
-}
-
-/// head.h, tail.h and a job, as ecFlow's tutorial has them, for any way to run ecflow_client.
-fn write_suite(home: &Path, shell: &str, load: &str) {
-    let files = home.join("files");
-    fs::create_dir_all(&files).unwrap();
-    let head = format!(
-        "#!{shell}\nset -e\nexport ECF_HOST=127.0.0.1 ECF_PORT=%ECF_PORT%\n\
-         export ECF_NAME=%ECF_NAME% ECF_PASS=%ECF_PASS% ECF_TRYNO=%ECF_TRYNO% ECF_RID=$$\n\
-         export ECF_TIMEOUT=60 ECF_FAILOVER_RETRY_PERIOD=0.05\nexport ECF_HOSTFILE=%ECF_HOSTFILE:%\n\
-         {load}\necflow_client --init=$$\n\
-         ERROR() {{ set +e; wait; ecflow_client --abort=trap; trap 0; exit 0; }}\n\
-         trap ERROR 0 1 2 15\n"
-    );
-    fs::write(files.join("head.h"), head).unwrap();
-    let tail = "wait\necflow_client --complete\ntrap 0\nexit 0\n";
-    fs::write(files.join("tail.h"), tail).unwrap();
-    for (task, body) in [
-        (
-            "good",
-            "ecflow_client --meter=m 50\necflow_client --event=e\n",
-        ),
-        ("bad", "ecflow_client --meter=m 50\nfalse\n"),
-    ] {
-        let job = format!("%include <head.h>\n{body}%include <tail.h>\n");
-        fs::write(files.join(format!("{task}.ecf")), job).unwrap();
-    }
-    let definition = format!(
-        "suite jobs\n edit ECF_FILES '{0}'\n edit ECF_INCLUDE '{0}'\n edit ECF_HOME '{1}'\n \
-         edit ECF_TRIES 1\n task good\n  event e\n  meter m 0 100\n task bad\n  meter m 0 100\nendsuite\n",
-        files.display(),
-        home.display()
-    );
-    fs::write(home.join("jobs.def"), definition).unwrap();
-}
-
-/// Waits until a task is in a state.
-fn reaches(server: &Server, task: &str, state: &str) {
-    let end = Instant::now() + Duration::from_secs(30);
-    loop {
-        let now = server.client(&["--query", "state", task]);
-        if now.trim_end() == state {
-            return;
-        }
-        assert!(Instant::now() < end, "{task} is {now}, wanted {state}");
-        thread::sleep(Duration::from_millis(50));
-    }
+fn it_reads_no_input_and_is_loaded_again_after_it_was_removed() {
+    let server = Server::running();
+    let port = server.port.to_string();
+    let script = r#"
+printf '1\n2\n3\n' | while read step; do ecflow_client --meter=m $step || exit 3; done
+echo "loop ${PIPESTATUS[1]}"
+while read name; do ecflow_client --label=l "$name"; done <<END
+first
+last
+END
+for n in 1 2 3; do
+    enable -d ecflow_client; type -t ecflow_client
+    enable -f "$LIBRARY" ecflow_client; type -t ecflow_client
+    ecflow_client --meter=m 1$n || echo "lost $n"
+done
+"#;
+    let library = library();
+    let more = [("LIBRARY", library.to_str().unwrap())];
+    let (told, status) = bash("again", script, &job(&port, &more));
+    let wanted = "loop 0\n".to_owned() + &"file\nbuiltin\n".repeat(3);
+    assert_eq!((told, status), (wanted, 0));
+    assert_eq!(server.query("label", "l"), "last");
+    assert_eq!(server.query("meter", "m"), "13");
+    assert_eq!(server.logged("chd:meter"), 6);
 }
 
 #[test]
-fn jobs_of_a_real_suite_end_the_same_way_however_ecflow_client_is_run() {
-    let load = format!("enable -f '{}' ecflow_client", library().display());
-    let program = format!("ecflow_client() {{ '{PROGRAM}' \"$@\"; }}");
-    for (shell, load) in [
-        ("/bin/bash", load.as_str()),
-        ("/bin/dash", program.as_str()),
-        ("/bin/sh", ""),
-    ] {
-        let server = Server::started();
-        write_suite(&server.home, shell, load);
-        let definition = server.home.join("jobs.def");
-        server.client(&["--restart"]);
-        server.client(&["--load", definition.to_str().unwrap()]);
-        server.client(&["--begin", "jobs"]);
-        reaches(&server, "/jobs/good", "complete");
-        reaches(&server, "/jobs/bad", "aborted");
-        assert_eq!(server.client(&["--query", "meter", "/jobs/good:m"]), "50\n");
-        assert_eq!(
-            server.client(&["--query", "event", "/jobs/good:e"]),
-            "set\n"
-        );
-        assert_eq!(server.logged("chd:init"), 2, "{shell} {load}");
-        assert_eq!(server.logged("chd:abort"), 1, "{shell} {load}");
-    }
+fn what_is_not_offered_says_so_and_fails() {
+    let script = r#"
+ecflow_client --why /s; echo "status $?"
+ecflow_client --load "$0" print; echo "status $?"
+ecflow_client --server_load log; echo "status $?"
+"#;
+    let (told, _) = bash("not-offered", script, &job("1", &[]));
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines.iter().filter(|line| **line == "status 1").count(), 3);
+    let reasons = lines.iter().filter(|line| line.contains("ECF_ERR_"));
+    assert_eq!(reasons.count(), 3, "{told}");
+    assert!(told.contains("why"), "{told}");
+}
+
+#[test]
+fn a_reader_that_does_not_read_keeps_no_command_from_its_server() {
+    let server = Server::running();
+    let port = server.port.to_string();
+    let script = "ecflow_client --queue=q active; ecflow_client --meter=m 7\n";
+    let program = loaded("unread", script, &job(&port, &[]));
+    let status = program.unread(Duration::from_secs(15));
+    assert!(status.success(), "{status}");
+    assert_eq!(server.query("meter", "m"), "7");
+    assert_eq!(server.logged("chd:queue"), 1);
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_the_whole_while_children_of_the_shell_end() {
+    // More than a pipe takes.
+    let text = harness::replies::text(&"x".repeat(300_000));
+    let peer = Peer::new(&[Act::Answer(harness::frame(text.as_bytes()))]);
+    let script = r#"
+exec 4> >(sleep 1; wc -c)
+sleep 0.3 & sleep 0.6 &
+ecflow_client --file=/s/f/t >&4; echo "status $?"
+exec 4>&-; wait
+"#;
+    let port = peer.port.to_string();
+    let (told, _) = bash("slow", script, &job(&port, &[]));
+    assert!(told.contains("300001\n"), "{told}");
+    assert!(told.contains("status 0"), "{told}");
 }
