@@ -19,3 +19,4 @@ mod consumers;
 mod library;
 mod options;
 mod package;
+mod pages;
