@@ -6,6 +6,9 @@
         ecf.task("--meter=step", "42")       # raises ecf_failover.Error when no server took it
         print(ecf.user("--query", "state", "/suite").text)
 
+Every status has an exception of its own below ``Error``: ``except ecf_failover.Timeout``,
+``except ecf_failover.Rejected``.
+
 One file over ctypes, for Python 3.8 and later. It loads libecf_failover.so from the path in
 ECF_FAILOVER_LIBRARY, from beside this file, or as the system finds it. What the commands and keys
 do is told in ecf_failover.h and in the README.
@@ -24,7 +27,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Mapping, Optional, Type, Union
 
-__all__ = ["Attempt", "Client", "Error", "Kind", "Outcome", "Reply", "Status", "version"]
+__all__ = [
+    "Argument",
+    "Attempt",
+    "Caller",
+    "Cancelled",
+    "Client",
+    "Config",
+    "Denied",
+    "Error",
+    "Internal",
+    "Kind",
+    "Outcome",
+    "Rejected",
+    "Reply",
+    "Status",
+    "Timeout",
+    "UnknownOutcome",
+    "Unreachable",
+    "version",
+]
 
 Text = Union[str, bytes]
 
@@ -44,6 +66,16 @@ class Status(enum.IntEnum):
     INTERNAL = 9
     CALLER = 10
     TOO_SMALL = 11
+
+    @classmethod
+    def _missing_(cls, value: object) -> Optional[Status]:
+        """A newer library may have a status that this file does not know: a failure, too."""
+        if not isinstance(value, int):
+            return None
+        member = int.__new__(cls, value)
+        member._name_ = f"STATUS_{value}"
+        member._value_ = value
+        return member
 
 
 class Outcome(enum.IntEnum):
@@ -181,10 +213,74 @@ class Error(Exception):
     """A command that did not succeed, or a setting that was refused."""
 
     def __init__(self, status: Status, message: str, reply: Optional[Reply] = None) -> None:
-        super().__init__(f"ECF_ERR_{status.name}: {message}")
+        super().__init__(status, message, reply)
+        #: How it ended.
         self.status = status
+        #: Why: a line for each host.
+        self.message = message
         #: The command's story; None for a setting.
         self.reply = reply
+
+    def __str__(self) -> str:
+        return f"ECF_ERR_{self.status.name}: {self.message}"
+
+
+class Argument(Error):
+    """A word, a key or a value is unknown or malformed; nothing was sent."""
+
+
+class Config(Error):
+    """The environment, or a file that it names, cannot be used; nothing was sent."""
+
+
+class Rejected(Error):
+    """A server understood the command and refused it: final."""
+
+
+class Timeout(Error):
+    """ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached before a server confirmed the command."""
+
+
+class Unreachable(Error):
+    """No server took the command in the attempts that the policy allows."""
+
+
+class Denied(Error):
+    """ECF_DENIED is set and the server blocked the command or could not be reached."""
+
+
+class Cancelled(Error):
+    """``Client.cancel`` was called."""
+
+
+class UnknownOutcome(Error):
+    """Sent, not confirmed, and sending it again could apply it twice."""
+
+
+class Internal(Error):
+    """A bug in the library."""
+
+
+class Caller(Error):
+    """The attempt function asked to stop, or returned a number that is no outcome."""
+
+
+_ERRORS: Mapping[Status, Type[Error]] = {
+    Status.ARGUMENT: Argument,
+    Status.CONFIG: Config,
+    Status.REJECTED: Rejected,
+    Status.TIMEOUT: Timeout,
+    Status.UNREACHABLE: Unreachable,
+    Status.DENIED: Denied,
+    Status.CANCELLED: Cancelled,
+    Status.UNKNOWN_OUTCOME: UnknownOutcome,
+    Status.INTERNAL: Internal,
+    Status.CALLER: Caller,
+}
+
+
+def _error(status: Status, message: str, reply: Optional[Reply] = None) -> Error:
+    return _ERRORS.get(status, Error)(status, message, reply)
 
 
 class Attempt:
@@ -195,14 +291,17 @@ class Attempt:
 
     @property
     def host(self) -> str:
+        """The host to contact, an address of IPv6 without brackets."""
         return _string(_library.ecf_attempt_host(self._handle))
 
     @property
     def port(self) -> int:
+        """The port to contact."""
         return int(_library.ecf_attempt_port(self._handle))
 
     @property
     def number(self) -> int:
+        """1, 2, ... within this command."""
         return int(_library.ecf_attempt_number(self._handle))
 
     @property
@@ -212,6 +311,7 @@ class Attempt:
 
     @property
     def cancelled(self) -> bool:
+        """Whether the command has been cancelled and the function should return soon."""
         return bool(_library.ecf_attempt_cancelled(self._handle))
 
     def note(self, text: Text) -> None:
@@ -236,6 +336,7 @@ class Client:
         _library.ecf_client_free(handle)
 
     def __enter__(self) -> Client:
+        """For ``with``."""
         return self
 
     def __exit__(
@@ -244,6 +345,7 @@ class Client:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
+        """Frees it at the end of ``with``."""
         self.close()
 
     def __del__(self) -> None:
@@ -254,7 +356,7 @@ class Client:
         """Sets a key for the commands that start from now on; '' brings back its default."""
         status = Status(_library.ecf_client_set(self._handle, _bytes(key), _bytes(value)))
         if status is not Status.OK:
-            raise Error(status, f"{_string(_bytes(key))}: unknown, or a value that it does not take")
+            raise _error(status, f"{_string(_bytes(key))}: unknown, or a value that it does not take")
 
     def get(self, key: Text) -> str:
         """The value of a key."""
@@ -327,7 +429,7 @@ class Client:
     @staticmethod
     def _judged(reply: Reply, check: bool) -> Reply:
         if check and reply.status is not Status.OK:
-            raise Error(reply.status, reply.error, reply)
+            raise _error(reply.status, reply.error, reply)
         return reply
 
     def _read(self, function: Any, *arguments: Any) -> str:
@@ -341,5 +443,5 @@ class Client:
             if status is not Status.TOO_SMALL:
                 break
         if status is not Status.OK:
-            raise Error(status, _string(buffer.value) or "refused")
+            raise _error(status, _string(buffer.value) or "refused")
         return _string(buffer.value)

@@ -23,12 +23,15 @@ enum Beside {
 }
 
 /// An option that goes beside a command, or instead of one.
-pub(super) struct BesideRow {
-    pub(super) name: &'static str,
+pub struct BesideRow {
+    /// The option's name, without dashes.
+    pub name: &'static str,
     beside: Beside,
     arity: Arity,
-    pub(super) words: &'static str,
-    pub(super) meaning: &'static str,
+    /// Its words, for people.
+    pub words: &'static str,
+    /// What it does, in one line.
+    pub meaning: &'static str,
 }
 
 const fn beside(
@@ -47,8 +50,9 @@ const fn beside(
     }
 }
 
+/// Every option that goes beside a command, or instead of one.
 #[rustfmt::skip]
-pub(super) const BESIDE: &[BesideRow] = &[
+pub const BESIDE: &[BesideRow] = &[
     beside("host", Beside::Host, Arity::One, "HOST", "the primary's host, before ECF_HOST"),
     beside("port", Beside::Port, Arity::One, "PORT", "the primary's port, before ECF_PORT"),
     beside("rid", Beside::Rid, Arity::One, "RID", "the job's process id or batch id, before ECF_RID"),
@@ -60,7 +64,7 @@ pub(super) const BESIDE: &[BesideRow] = &[
     beside("http", Beside::Protocol(Protocol::Http), Arity::None, "", "speak HTTP"),
     beside("https", Beside::Protocol(Protocol::Https), Arity::None, "", "speak HTTPS"),
     beside("debug", Beside::Debug, Arity::None, "", "log to stderr"),
-    beside("help", Beside::Help, Arity::Optional, "[COMMAND|summary|all|child|user|option]", "print this"),
+    beside("help", Beside::Help, Arity::Optional, "[COMMAND|summary|all|child|user|option]", "tell about one option, a class of them, or all"),
     beside("version", Beside::Version, Arity::None, "", "print the version of this client"),
 ];
 

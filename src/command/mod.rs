@@ -28,7 +28,7 @@ use crate::hosts::Host;
 use crate::policy::Kind;
 use crate::wire::{Reply, ReplyClass, Request};
 
-pub use argv::{parse, passwords_in};
+pub use argv::{BESIDE, BesideRow, parse, passwords_in};
 pub use table::{COMMANDS, NOT_OFFERED, Row};
 
 /// One command, checked and ready to be encoded.

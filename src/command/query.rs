@@ -69,3 +69,19 @@ pub(super) fn query(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
     draft.text("path_to_task_", task.as_slice());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::QUERIES;
+    use crate::command::COMMANDS;
+
+    #[test]
+    fn the_help_names_every_type() {
+        let row = COMMANDS.iter().find(|row| row.name == "query");
+        let types = row.and_then(|row| row.words.split(' ').next());
+        let types = types.into_iter().flat_map(|types| types.split('|'));
+        let types: Vec<_> = types.map(str::as_bytes).collect();
+        let known: Vec<_> = QUERIES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(types, known);
+    }
+}

@@ -262,7 +262,7 @@ pub const COMMANDS: &[Row] = &[
     task("wait", "CtsWaitCmd", Arity::One, task::wait).answered(WAIT)
         .says("EXPRESSION", "wait until an expression is true"),
     task("queue", "QueueCmd", Arity::Many, task::queue).ordered()
-        .says("NAME ACTION [STEP] [PATH]", "take a step of a queue (active) or tell how it ended (complete, aborted); no_of_aborted, reset"),
+        .says("NAME active|complete|aborted|no_of_aborted|reset [STEP] [PATH]", "take a step of a queue (active), tell how it ended (complete, aborted), count the failed ones, or begin again"),
 
     Row { kind: Kind::Ping, ..server("ping", 8).within(10) }
         .says("", "tell whether the server is there"),
@@ -333,7 +333,7 @@ pub const COMMANDS: &[Row] = &[
     nodes("restore", 8).ordered()
         .says("PATH...", "move archived nodes back"),
     some("force", "ForceCmd", paths::force).ordered()
-        .says("STATE [recursive] [full] PATH... | set|clear PATH:EVENT...", "set the state of nodes, or events"),
+        .says("unknown|complete|queued|submitted|active|aborted [recursive] [full] PATH... | set|clear PATH:EVENT...", "set the state of nodes, or events"),
     some("free-dep", "FreeDepCmd", paths::free_dep).ordered()
         .says("[trigger] [all] [date] [time] PATH...", "let nodes run without their dependencies"),
     some("requeue", "RequeueNodeCmd", paths::requeue).once()
@@ -347,7 +347,7 @@ pub const COMMANDS: &[Row] = &[
     some("alter", "AlterCmd", alter::alter).once()
         .says("add|change|delete|set_flag|clear_flag|sort TYPE [NAME] [VALUE] PATH...", "change the attributes of nodes"),
     some("query", "QueryCmd", query::query).answered(TEXT)
-        .says("TYPE PATH[:NAME] [next|prev|EXPRESSION]", "print a state, event, meter, label, variable, limit, repeat or trigger"),
+        .says("state|dstate|repeat|event|meter|label|variable|limit|limit_max|trigger PATH[:NAME] [next|prev|EXPRESSION]", "print a state, or what an attribute is now"),
     some("file", "CFileCmd", script::file).answered(TEXT)
         .says("PATH [script|job|jobout|manual|kill|stat [LINES]]", "print a file of a task"),
     some("edit_script", "EditScriptCmd", script::edit_script)

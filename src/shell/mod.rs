@@ -14,6 +14,27 @@ use crate::client::{Client, Reply, Status};
 use crate::policy::Kind;
 use crate::sys::output::{self, Output};
 
+/// An option that only this client has.
+pub struct OwnOption {
+    /// Its name, without dashes.
+    pub name: &'static str,
+    /// Its words, for people.
+    pub words: &'static str,
+    /// What it does, in one line.
+    pub meaning: &'static str,
+}
+
+/// What there is beside ecflow_client's options.
+#[rustfmt::skip]
+pub const OWN_OPTIONS: &[OwnOption] = &[
+    OwnOption { name: "report", words: "--COMMAND...",
+        meaning: "send the command, and tell every attempt on stderr: a line each on a terminal, else JSON" },
+    OwnOption { name: "explain", words: "[task|user|ping]",
+        meaning: "send nothing; print when and where such a command (task unless given) would be attempted if every host refused" },
+    OwnOption { name: "check", words: "",
+        meaning: "without paths: send nothing; print what is wrong with the settings and the hostfile, a line each" },
+];
+
 const SUCCESS: u8 = 0;
 const FAILURE: u8 = 1;
 

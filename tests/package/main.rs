@@ -19,4 +19,5 @@ mod consumers;
 mod library;
 mod options;
 mod package;
+mod pages;
 mod shells;

@@ -1,6 +1,7 @@
 """The Python module against a real server (argv: its port) and a port that refuses."""
 
 import os
+import pickle
 import sys
 import threading
 import time
@@ -27,7 +28,9 @@ with Client(ECF_HOST="127.0.0.1", ECF_PORT=port, ECF_NAME="/s/f/t", ECF_PASS="_D
     assert reply.report["status"] == "ECF_OK"
     ecf.task("--label=l", b"caf\xe9")
     assert ecf.user("--query", "label", "/s/f/t:l").data == b"caf\xe9\n"
-    error = expect(Error, ecf.user, "--suspend", "/no/such")
+    error = expect(ecf_failover.Rejected, ecf.user, "--suspend", "/no/such")
+    assert isinstance(error, Error) and str(error).startswith("ECF_ERR_REJECTED: 127.0.0.1:")
+    assert pickle.loads(pickle.dumps(error)).status is Status.REJECTED
     assert error.status is Status.REJECTED and error.reply.host == "127.0.0.1"
     assert ecf.user("--nonsense", check=False).status is Status.ARGUMENT
     expect(ValueError, ecf.task, "--label=l", "a\0b")
@@ -52,14 +55,35 @@ with Client(ECF_HOST="127.0.0.1", ECF_PORT=port, ECF_NAME="/s/f/t", ECF_PASS="_D
         raise KeyError("mine")
 
     expect(KeyError, ecf.delegate, Kind.TASK, fails)
+    expect(ecf_failover.Caller, ecf.delegate, Kind.TASK, lambda one: Outcome.FATAL)
     ecf.task("--complete")
-error = expect(Error, ecf.task, "--complete")
+error = expect(ecf_failover.Argument, ecf.task, "--complete")
 assert error.status is Status.ARGUMENT
 
 with Client(ECF_HOST="127.0.0.1", ECF_PORT=refused, ECF_NAME="/s/f/t", ECF_PASS="x1y2") as ecf:
     threading.Timer(0.3, ecf.cancel).start()
-    error = expect(Error, ecf.task, "--complete")
+    error = expect(ecf_failover.Cancelled, ecf.task, "--complete")
     assert error.status is Status.CANCELLED
     ecf.resume()
+    ecf.set("ECF_TIMEOUT", "0.2")
+    error = expect(ecf_failover.Timeout, ecf.task, "--complete")
+    assert error.message.startswith(f"127.0.0.1:{refused}: ") and "refused" in error.message
+    ecf.set("ECF_FAILOVER_RETRY_PERIOD", "0.01")
+    expect(ecf_failover.Unreachable, ecf.user, "--ping")
+    ecf.set("ECF_DENIED", "1")
+    expect(ecf_failover.Denied, ecf.task, "--complete")
+    ecf.set("ECF_DENIED", "")
+    ecf.set("ECF_HOSTFILE", "/no/such/file")
+    ecf.set("ECF_NAME", "")
+    expect(ecf_failover.Config, ecf.task, "--complete")
+
+# Every status that a command can end with has its own exception; one that a newer library may
+# have is a failure, too.
+for status in set(Status) - {Status.OK, Status.TOO_SMALL}:
+    name = "".join(part.capitalize() for part in status.name.split("_"))
+    assert ecf_failover._error(status, "").__class__.__name__ == name
+    assert name in ecf_failover.__all__
+assert Status(99) == 99 and type(ecf_failover._error(Status(99), "x")) is Error
+assert str(ecf_failover._error(Status(99), "x")) == "ECF_ERR_STATUS_99: x"
 
 print("python", ecf_failover.version())

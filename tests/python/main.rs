@@ -61,7 +61,7 @@ fn numbers(class: &str) -> Vec<(String, i32)> {
         .take_while(|line| line.is_empty() || line.starts_with("    "));
     let pairs = lines.filter_map(|line| line.trim().split_once(" = "));
     pairs
-        .map(|(name, number)| (name.to_owned(), number.parse().unwrap()))
+        .filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?)))
         .collect()
 }
 
