@@ -44,7 +44,6 @@ const SLOT: Millis = 24;
 const WINDOW: Millis = 1_200;
 /// Leases of different nodes are spread by so much.
 const SPREAD: Millis = 400;
-const URGENT_SPREAD: Millis = 25;
 /// A probe that costs a command a second is made more rarely by so much.
 const COSTLY: Millis = 28_000;
 
@@ -369,12 +368,12 @@ impl Fast {
     }
 
     fn join_crowd(&mut self) {
-        match self.rules.jitter && !self.has_joined {
-            true => {
-                self.has_joined = true;
+        self.state = State::Racing;
+        if !self.has_joined {
+            self.has_joined = true;
+            if self.rules.jitter {
                 self.ask(Question::Join, Then::TakeSlot);
             }
-            false => self.state = State::Racing,
         }
     }
 
@@ -540,18 +539,15 @@ impl Fast {
         let is_dead = self.hosts[host].standing.health == Health::Dead;
         match is_dead && self.may_leave_primary() {
             true => {
-                let is_urgent = self.is_hopeless();
-                let spread = self.spread(match is_urgent {
-                    true => URGENT_SPREAD,
-                    false => SPREAD,
-                });
                 let lease = Question::Lease {
                     host,
-                    is_urgent,
-                    spread,
+                    is_urgent: self.is_hopeless(),
+                    spread: self.spread(SPREAD),
                 };
                 self.ask(lease, Then::Contact(host));
             }
+            // Many may find a host silent at the same time.
+            false if self.is_opening() && self.lap == 0 && !self.has_joined => self.join_crowd(),
             false => self.open(host),
         }
     }
@@ -744,7 +740,9 @@ impl Fast {
                 until: self.now.saturating_add(linger),
                 end,
             },
-            _ if self.has_joined => State::Asking(Question::Leave, Then::Finish(end)),
+            _ if self.has_joined && self.rules.jitter => {
+                State::Asking(Question::Leave, Then::Finish(end))
+            }
             _ => State::Over(end),
         };
     }

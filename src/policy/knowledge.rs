@@ -332,10 +332,10 @@ impl Knowledge {
         }
         let died_now = now.saturating_sub(record.since) < URGENT;
         let length = match is_urgent && died_now && record.cause == Cause::Refused {
-            true => URGENT_LEASE,
-            false => LEASE,
+            true => URGENT_LEASE + spread / 16,
+            false => LEASE + spread,
         };
-        record.probe_after = now + length + spread;
+        record.probe_after = now + length;
         Permission::Granted
     }
 

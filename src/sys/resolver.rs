@@ -294,7 +294,7 @@ mod system {
             if code == EAI_INPROGRESS {
                 return None;
             }
-            *self = Self::Answered(None);
+            std::mem::forget(std::mem::replace(self, Self::Answered(None)));
             // SAFETY: the request is done, so it is ours alone again, and freed once.
             let request = unsafe { Box::from_raw(request) };
             let list = AddressList(request.block.result);

@@ -165,7 +165,7 @@ fn a_variable_that_cannot_be_used_stops_the_command_and_is_named() {
         ("ECF_TIMEOUT", "soon"),
         ("ECF_TIMEOUT", "0"),
         ("ECF_ZOMBIE_TIMEOUT", "-1"),
-        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_FAILOVER_PROFILE", "quick"),
         ("ECF_FAILOVER_ATTEMPTS", "0"),
         ("ECF_HOST", "no host"),
         ("ECF_NAME", "s/t"),

@@ -65,8 +65,11 @@ fn the_explained_timetable_is_the_documented_one() {
     assert_eq!(text.lines().count(), 20_001);
     assert!(text.ends_with("and so on\n"), "a cut is told");
     client.set("ECF_FAILOVER_PROFILE", "fast");
-    let refused = client.explain(ecf_kind::ECF_KIND_TASK, 1);
-    assert_eq!(refused, Err(ecf_status::ECF_ERR_CONFIG));
+    client.set("ECF_TIMEOUT", "1");
+    let text = client.explain(ecf_kind::ECF_KIND_TASK, u64::MAX).unwrap();
+    let lap = |at: &str| format!("{at} primary:3141\n{at} b1:3141\n{at} b2:4000\n");
+    let laps: String = ["0.000", "0.250", "0.500", "0.750"].map(lap).concat();
+    assert_eq!(text, format!("{laps}1.000 - ECF_ERR_TIMEOUT\n"));
     client.set("NO_ECF", "1");
     let text = client.explain(ecf_kind::ECF_KIND_TASK, 1).unwrap();
     assert_eq!(text, "0.000 - ECF_OK\n");
