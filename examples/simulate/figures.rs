@@ -42,6 +42,23 @@ impl Figures {
         }
     }
 
+    pub fn add_figures(&mut self, more: Self) {
+        self.commands += more.commands;
+        self.confirmed += more.confirmed;
+        self.unknown += more.unknown;
+        self.timed_out += more.timed_out;
+        self.false_success += more.false_success;
+        self.lost += more.lost;
+        self.harmful_copies += more.harmful_copies;
+        self.copies += more.copies;
+        self.connects += more.connects;
+        self.probes += more.probes;
+        self.backlog_drops += more.backlog_drops;
+        self.too_late += more.too_late;
+        self.deadline_error = self.deadline_error.max(more.deadline_error);
+        self.times.extend(more.times);
+    }
+
     fn record(&mut self, record: &Record) {
         self.commands += 1;
         self.too_late += u64::from(record.too_late);

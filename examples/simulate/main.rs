@@ -22,13 +22,15 @@ mod draw;
 mod figures;
 mod scenarios;
 mod server;
+mod views;
 mod world;
 
 use std::process::ExitCode;
 
 use figures::Figures;
-use scenarios::{OUTAGE, Profile, RATE, RETURNS, SECOND};
+use scenarios::{Profile, RATE, SECOND};
 use server::{Condition, FAULTS};
+use views::{Herd, Node, Outage};
 use world::World;
 
 fn main() -> ExitCode {
@@ -73,11 +75,15 @@ fn table(seed: u64) {
     for condition in std::iter::once(Condition::Well).chain(FAULTS) {
         for profile in Profile::BOTH {
             let figures = figures(&scenarios::alone(profile, condition, 100, seed));
+            let millis = |thousandths| match figures.times.is_empty() {
+                true => "polls".to_owned(),
+                false => format!("{:.1}", figures.percentile(thousandths)),
+            };
             println!(
-                "| {condition:?} | {} | {:.1} | {:.1} | {:.2} | {:.2} |",
+                "| {condition:?} | {} | {} | {} | {:.2} | {:.2} |",
                 profile.name(),
-                figures.percentile(500),
-                figures.percentile(990),
+                millis(500),
+                millis(990),
                 figures.connects_per_command(),
                 figures.copies as f64 / figures.commands as f64,
             );
@@ -127,103 +133,17 @@ fn table(seed: u64) {
         );
     }
     println!("\nTwo hundred processes on a node, the primary silent for 40 s, then back.\n");
-    println!("| profile | probes | longest run without | all back after, s |");
+    println!("| profile | probes | shortest gap, s | all back after, s |");
     println!("|---|---|---|---|");
     for profile in [Profile::Fast] {
         let node = Node::of(&scenarios::one_node(profile, 200, seed));
         println!(
-            "| {} | {} | {:.1} s | {:.1} |",
+            "| {} | {} | {:.1} | {:.1} |",
             profile.name(),
             node.probes,
             node.shortest_gap,
             node.all_back
         );
-    }
-}
-
-/// What is looked at when a herd changes hosts.
-pub struct Herd {
-    pub p50: f64,
-    pub p99: f64,
-    pub connects: f64,
-    pub drops: u64,
-}
-
-impl Herd {
-    pub fn of(world: &World) -> Self {
-        let mut times: Vec<_> = world
-            .records()
-            .filter_map(|record| Some(record.end?.0 - record.order.at))
-            .collect();
-        times.sort_unstable();
-        let share = |percent| times[times.len() * percent / 100] as f64 / SECOND as f64;
-        let backup = world.servers[1].counts;
-        Self {
-            p50: share(50),
-            p99: share(99),
-            connects: (backup.connects - backup.probes) as f64 / times.len() as f64,
-            drops: backup.backlog_drops,
-        }
-    }
-}
-
-/// What is looked at when nobody is there for long.
-pub struct Outage {
-    /// Connects a second and server, from the twentieth second on.
-    pub load: f64,
-    pub delivered: f64,
-}
-
-impl Outage {
-    pub fn of(world: &World) -> Self {
-        const SETTLED: u64 = 20 * SECOND;
-        let outage = |at: u64| (SETTLED..OUTAGE).contains(&at);
-        let per_server = |server| {
-            let connects = world.connect_times.iter();
-            let counted = connects.filter(|(at, to)| *to == server && outage(*at));
-            counted.count() as f64 / ((OUTAGE - SETTLED) / SECOND) as f64
-        };
-        let mut ends: Vec<_> = world
-            .records()
-            .map(|record| record.end.map_or(u64::MAX, |(at, _)| at))
-            .collect();
-        ends.sort_unstable();
-        let last = ends[ends.len() * 99 / 100];
-        Self {
-            load: per_server(0).max(per_server(1)),
-            delivered: last.saturating_sub(OUTAGE) as f64 / SECOND as f64,
-        }
-    }
-}
-
-/// What is looked at on one node.
-pub struct Node {
-    pub probes: usize,
-    /// Seconds between two probes of the silent primary.
-    pub shortest_gap: f64,
-    /// Seconds after its return from which on every command begins at the primary.
-    pub all_back: f64,
-}
-
-impl Node {
-    pub fn of(world: &World) -> Self {
-        let probes: Vec<_> = world
-            .probe_times
-            .iter()
-            .filter(|(at, server)| *server == 0 && *at < RETURNS)
-            .map(|(at, _)| *at)
-            .collect();
-        let gaps = probes.windows(2).map(|pair| pair[1] - pair[0]);
-        let last = world
-            .records()
-            .filter(|record| record.by == Some(1))
-            .map(|record| record.order.at)
-            .max();
-        Self {
-            probes: probes.len(),
-            shortest_gap: gaps.min().unwrap_or(0) as f64 / SECOND as f64,
-            all_back: last.unwrap_or(0).saturating_sub(RETURNS) as f64 / SECOND as f64,
-        }
     }
 }
 
@@ -256,25 +176,6 @@ fn made_up(commands: u64, seed: u64) -> ExitCode {
         tell(profile, &all);
     }
     ended
-}
-
-fn sum(a: Figures, b: Figures) -> Figures {
-    Figures {
-        commands: a.commands + b.commands,
-        confirmed: a.confirmed + b.confirmed,
-        unknown: a.unknown + b.unknown,
-        timed_out: a.timed_out + b.timed_out,
-        false_success: a.false_success + b.false_success,
-        lost: a.lost + b.lost,
-        harmful_copies: a.harmful_copies + b.harmful_copies,
-        copies: a.copies + b.copies,
-        connects: a.connects + b.connects,
-        probes: a.probes + b.probes,
-        backlog_drops: a.backlog_drops + b.backlog_drops,
-        too_late: a.too_late + b.too_late,
-        deadline_error: a.deadline_error.max(b.deadline_error),
-        times: b.times,
-    }
 }
 
 fn tell(profile: Profile, figures: &Figures) {

@@ -105,6 +105,35 @@ pub fn checkpoint(profile: Profile, a_second: u64, seed: u64) -> World {
     world
 }
 
+/// A single server, refused for as long as it restarts.
+pub fn restart(profile: Profile, seed: u64) -> World {
+    let mut world = world(profile, 1, 1, seed);
+    world.turn(0, 0, Condition::Down);
+    world.turn(RESTART, 0, Condition::Well);
+    world.command(order(0, 0));
+    world.run(600 * SECOND);
+    world
+}
+
+pub const RESTART: Micros = 3 * SECOND;
+
+/// A primary that is there for a second and away for a second.
+pub fn flapping(profile: Profile, seed: u64) -> World {
+    let mut world = world(profile, 2, 1, seed);
+    for second in 0..300 {
+        let condition = match second % 2 {
+            0 => Condition::Well,
+            _ => Condition::Down,
+        };
+        world.turn(second * SECOND, 0, condition);
+    }
+    for command in 0..3_000 {
+        world.command(order(command * SECOND / 10, 0));
+    }
+    world.run(600 * SECOND);
+    world
+}
+
 /// Processes of one node, each of which sends one command after another, while the primary is
 /// silent and then comes back.
 pub fn one_node(profile: Profile, processes: usize, seed: u64) -> World {

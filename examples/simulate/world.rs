@@ -70,6 +70,8 @@ struct Connection {
     is_open: bool,
     is_closed: bool,
     is_sent: bool,
+    /// The server's kernel has the request.
+    has_arrived: bool,
     /// The client's kernel knows that it is broken.
     is_broken: bool,
     tries: usize,
@@ -353,12 +355,14 @@ impl World {
         let target = &mut self.servers[server];
         // A request that is under way arrives, also when its client has gone meanwhile.
         if connection.life == target.life
+            && !connection.has_arrived
             && !matches!(
                 target.condition,
                 Condition::Down | Condition::Blackhole | Condition::Unreachable
             )
         {
             target.queue.push_back(Work::Request(id));
+            self.connections[id].has_arrived = true;
             self.work(server);
         }
     }
@@ -453,6 +457,11 @@ impl World {
                     return;
                 }
                 Action::Connect { host } => {
+                    let connections = &mut self.connections;
+                    command.lanes.retain(|lane| {
+                        connections[*lane].is_closed |= connections[*lane].server == host;
+                        !connections[*lane].is_closed
+                    });
                     let connection = self.connect(id, host, Purpose::Lane);
                     self.commands[id].lanes.push(connection);
                 }
@@ -485,6 +494,7 @@ impl World {
             is_open: false,
             is_closed: false,
             is_sent: false,
+            has_arrived: false,
             is_broken: false,
             tries: 0,
         });

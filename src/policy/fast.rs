@@ -18,8 +18,9 @@ use crate::config::{Millis, Repeat, WhenAlive};
 
 /// A connection that was not answered for so long counts as silent.
 const SILENT: Millis = 1_000;
-/// The same for a server that is known to be busy: its queue may be full.
-const BUSY_HEDGE: Millis = 5_000;
+/// A server that is known to be busy may have a full queue. It is waited for as long as if it
+/// were connected, and what others know of it is looked at so often.
+const BUSY_LOOK: Millis = 1_000;
 /// The first pause between two laps, how it grows, and how far.
 const FIRST_PAUSE: Millis = 250;
 const LONGEST_PAUSE: Millis = 10_000;
@@ -38,9 +39,10 @@ const LONGEST_LINGER: Millis = 250;
 const SHORTEST_LINGER: Millis = 5;
 /// A host died a moment ago.
 const MOMENT: Millis = 5_000;
-/// Commands that change hosts together do so one in this time on every node, and in no more
-/// than the window.
-const SLOT: Millis = 24;
+/// Commands that change hosts together are spread: the second over a slot, the third over four
+/// of them, the fourth over nine, and so on up to the window. How many there are on other nodes
+/// nobody knows, so a crowd here is taken for a crowd everywhere.
+const SLOT: u32 = 24;
 const WINDOW: Millis = 1_200;
 /// Leases of different nodes are spread by so much.
 const SPREAD: Millis = 400;
@@ -79,6 +81,9 @@ pub struct Fast {
     order: Vec<HostIndex>,
     /// The host whose connection was opened last, and when.
     last_opened: Option<(HostIndex, Millis)>,
+    /// Since when a busy host is waited for, and when it was looked at.
+    busy_since: Option<Millis>,
+    looked_at: Millis,
     lap: u32,
     lap_was_answered: bool,
     /// How long until a host may be contacted that another command has a lease of.
@@ -154,6 +159,7 @@ enum State {
 enum Then {
     Look,
     Arrange,
+    Race,
     Probe,
     TakeSlot,
     Contact(HostIndex),
@@ -212,6 +218,8 @@ impl Fast {
             preferred: None,
             order: Vec::new(),
             last_opened: None,
+            busy_since: None,
+            looked_at: now,
             lap: 0,
             lap_was_answered: false,
             taken_for: None,
@@ -299,6 +307,7 @@ impl Fast {
         self.order = self.in_order();
         self.taken_for = None;
         self.last_opened = None;
+        self.busy_since = None;
         let others_are_good = self.hosts[1..].iter().any(|h| h.standing.is_good());
         // This command itself may just have found that it is dead.
         let primary = &self.hosts[0];
@@ -378,13 +387,8 @@ impl Fast {
     }
 
     fn take_slot(&mut self, crowd: u32) {
-        let slot = SLOT.saturating_mul(u64::from(crowd));
-        let wait = match (crowd, slot < WINDOW) {
-            (0, _) => 0,
-            (_, true) => slot - self.dice.up_to(SLOT),
-            (_, false) => self.dice.up_to(WINDOW),
-        };
-        match wait {
+        let spread = crowd.saturating_mul(crowd).saturating_mul(SLOT);
+        match self.dice.up_to(WINDOW.min(spread.into())) {
             0 => self.state = State::Racing,
             wait => self.pause(wait, Next::Race),
         }
@@ -473,7 +477,16 @@ impl Fast {
         });
         let may_list = !self.is_listed && self.may_leave_primary();
         let due = self.next_is_due_at();
+        let look_at = self.looked_at.saturating_add(BUSY_LOOK);
         match next {
+            _ if self.now < due && self.waits_for_busy_one() => {
+                if self.now >= look_at {
+                    self.looked_at = self.now;
+                    self.ask(Question::Standings, Then::Race);
+                    return None;
+                }
+                return Some(self.wait_for_lanes(due.min(look_at)));
+            }
             _ if self.now < due => return Some(self.wait_for_lanes(due)),
             Some(host) => self.contact(host),
             None if may_list => self.state = State::Listing,
@@ -500,15 +513,20 @@ impl Fast {
     /// When the next connection may be opened.
     fn next_is_due_at(&self) -> Millis {
         match self.last_opened {
-            Some((host, at)) if self.is_opening() => {
-                let hedge = match self.hosts[host].standing.is_busy {
-                    true => BUSY_HEDGE.max(self.rules.hedge),
-                    false => self.rules.hedge,
-                };
-                at.saturating_add(hedge)
-            }
+            Some((host, at)) if self.is_opening() => match self.busy_since {
+                Some(since) if self.hosts[host].standing.is_busy => {
+                    since.saturating_add(self.rules.silence)
+                }
+                _ => at.saturating_add(self.rules.hedge),
+            },
             _ => 0,
         }
+    }
+
+    /// Whether the host that is waited for is busy, as far as others know.
+    fn waits_for_busy_one(&self) -> bool {
+        let last = self.last_opened.filter(|_| self.is_opening());
+        last.is_some_and(|(host, _)| self.hosts[host].standing.is_busy)
     }
 
     fn youngest_is_fresh(&self) -> bool {
@@ -524,6 +542,7 @@ impl Fast {
             if let Lane::Opening { since } = host.lane
                 && now >= since + SILENT
                 && !host.is_told_silent
+                && !host.standing.is_busy
             {
                 host.is_told_silent = true;
                 self.queue.push_back(Action::Learn {
@@ -552,8 +571,33 @@ impl Fast {
         }
     }
 
+    /// A host that was busy works again: a kernel would ask it again only much later.
+    fn ask_again(&mut self) {
+        let Some((host, at)) = self.last_opened else {
+            return;
+        };
+        let waited = self.now.saturating_sub(at);
+        let standing = self.hosts[host].standing;
+        let answered_meanwhile = standing.answered.is_some_and(|ago| ago < waited);
+        let is_opening = matches!(self.hosts[host].lane, Lane::Opening { .. });
+        if is_opening && standing.is_busy && answered_meanwhile && waited >= SILENT {
+            self.open(host);
+        }
+    }
+
+    /// Whether a busy host has still time to answer.
+    fn is_patient_with(&self, host: HostIndex) -> bool {
+        let since = self
+            .busy_since
+            .filter(|_| self.hosts[host].standing.is_busy);
+        since.is_some_and(|since| self.now < since.saturating_add(self.rules.silence))
+    }
+
     fn open(&mut self, host: HostIndex) {
         self.hosts[host].tries += 1;
+        if self.hosts[host].standing.is_busy {
+            self.busy_since.get_or_insert(self.now);
+        }
         self.last_opened = Some((host, self.now));
         match self.means {
             Means::Racing => {
@@ -583,6 +627,7 @@ impl Fast {
             if let Lane::Opening { since } = other.lane
                 && self.now >= since + self.rules.hedge.max(1)
                 && !other.is_told_silent
+                && !other.standing.is_busy
             {
                 self.queue.push_back(Action::Learn {
                     host: index,
@@ -656,6 +701,10 @@ impl Fast {
     // ---- what became of it ----
 
     fn failed(&mut self, host: HostIndex, fault: Fault) {
+        if fault == Fault::Silent && self.is_patient_with(host) {
+            self.hosts[host].lane = Lane::None;
+            return;
+        }
         if let Some(lesson) = lesson(fault)
             && !(lesson == Lesson::Silent && self.hosts[host].is_told_silent)
         {
@@ -793,6 +842,11 @@ impl Fast {
                 self.know(standings);
                 self.arrange();
             }
+            (Then::Race, Answer::Standings(standings)) => {
+                self.know(standings);
+                self.state = State::Racing;
+                self.ask_again();
+            }
             (Then::Probe, Answer::Lease(permission)) => match permission {
                 Permission::Granted => self.begin_probe(),
                 Permission::TakenFor(_) => self.approach(),
@@ -831,8 +885,9 @@ impl Fast {
             (Then::CareByProbe(care), Answer::Lease(Permission::Granted)) => self.look_after(care),
             (Then::CareByProbe(care), _) => self.state = care.resumed(),
             (Then::Finish(end), _) => self.state = State::Over(end),
-            // An answer to another question: the question stands.
-            _ => {}
+            // Answers to other questions; there are none.
+            (Then::CareByOthers(care), _) => self.state = care.resumed(),
+            _ => self.state = State::Racing,
         }
     }
 
@@ -870,6 +925,7 @@ impl Fast {
                 _,
                 Then::Look
                     | Then::Arrange
+                    | Then::Race
                     | Then::Probe
                     | Then::TakeSlot
                     | Then::Contact(_)

@@ -390,16 +390,36 @@ fn a_halted_primary_is_asked_again_a_halted_backup_is_not_in_charge() {
 }
 
 #[test]
-fn a_busy_server_is_not_left_because_its_queue_is_full() {
-    let mut known = Knowledge::new();
-    let mut waiting = Script::task(&mut known, 1, 0);
-    waiting.next();
-    waiting.connected(0);
-    waiting.next();
-    assert_eq!(waiting.next(), (2_000, Did::Probe(0)));
-    let mut next = Script::task(&mut known, 1, 2_000);
-    assert_eq!(next.next(), (2_000, Did::Connect(0)));
-    assert_eq!(next.next(), (7_000, Did::Connect(1)));
+fn a_busy_server_is_not_left_because_its_queue_is_full_but_when_it_dies() {
+    for dies in [true, false] {
+        let mut known = Knowledge::new();
+        let mut waiting = Script::task(&mut known, 1, 0);
+        waiting.next();
+        waiting.connected(0);
+        waiting.next();
+        assert_eq!(waiting.next(), (2_000, Did::Probe(0)));
+        let mut next = Script::task(&mut known, 1, 2_000);
+        assert_eq!(next.next(), (2_000, Did::Connect(0)));
+        while next.now < 7_000 {
+            match next.step() {
+                Err(until) => next.now = until,
+                Ok(did) => assert_eq!(did, Did::Send(0)),
+            }
+        }
+        next.policy.tell(News::Failed(0, Fault::Silent), next.now);
+        assert_eq!(
+            next.next(),
+            (7_000, Did::Connect(0)),
+            "once more, and no other"
+        );
+        if dies {
+            next.known.learn(next.keys[0], Lesson::Mute, 7_000);
+            assert_eq!(next.next(), (7_250, Did::Connect(1)));
+        } else {
+            // It is not known to be busy for ever.
+            assert_eq!(next.next(), (31_000, Did::Connect(1)));
+        }
+    }
 }
 
 #[test]
@@ -420,8 +440,12 @@ fn those_who_change_hosts_together_do_so_one_after_another() {
         starts.push(script.now - 5_000);
     }
     assert_eq!(starts[0], 0, "who is alone does not wait");
-    assert!(starts.is_sorted(), "{starts:?}");
-    assert!((900..=1_000).contains(&starts[39]), "{starts:?}");
+    assert!(
+        starts[1] <= 24 && starts[2] <= 96 && starts[3] <= 216,
+        "{starts:?}"
+    );
+    let late = starts.iter().filter(|start| **start > 600).count();
+    assert!((10..=30).contains(&late) && starts.iter().all(|start| *start <= 1_200));
 }
 
 #[test]

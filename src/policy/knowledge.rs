@@ -16,7 +16,7 @@
 //! | 8, 8 | the crowd: its size, and when that was |
 //! | 8, 8 | the retry budget: thousandths of a retry, and when that was |
 //! | 8 | the number of hosts, at most 50 |
-//! | 72 each | a host (behind the last one: zeros): FNV-1a of its `host:port`; a byte each for health and cause, two each for good probes, silences and nothing; then when its health changed, when it was last heard of, when it answered, since when it is busy, when it rose, until when it is held down, and when it may be probed |
+//! | 72 each | a host (behind the last one: zeros): FNV-1a of its `host:port`; a byte each for health and cause, two each for good probes, silences and nothing; then when its health changed, when it was last heard of, when it answered, until when it is busy, when it rose, until when it is held down, and when it may be probed |
 
 use crate::config::Millis;
 use crate::hosts::Endpoint;
@@ -38,8 +38,10 @@ const LEASE: Millis = 2_000;
 const URGENT_LEASE: Millis = 225;
 /// How long that moment lasts.
 const URGENT: Millis = 5_000;
-/// How long a host counts as busy that was connected and mute.
+/// How long a host counts as busy that was connected and mute, and how long after it answered:
+/// its queue is still full.
 const BUSY: Millis = 30_000;
+const BUSY_YET: Millis = 10_000;
 /// A server takes thousands of commands a second, a node fails over one in this time.
 const SLOT: Millis = 24;
 /// A host has answered of late within this time.
@@ -197,7 +199,7 @@ struct Record {
     seen: Millis,
     /// When it last answered; 0 for never, as in all that follow.
     answered: Millis,
-    busy_since: Millis,
+    busy_until: Millis,
     rose: Millis,
     held_until: Millis,
     probe_after: Millis,
@@ -252,7 +254,7 @@ impl Knowledge {
             cause: record.cause,
             age: ago(record.since),
             answered,
-            is_busy: record.busy_since > 0 && ago(record.busy_since) < BUSY,
+            is_busy: now < record.busy_until,
         }
     }
 
@@ -350,10 +352,10 @@ impl Knowledge {
         match lesson {
             Lesson::Answered => {
                 record.health != Health::Good
-                    || record.busy_since > 0
+                    || record.busy_until > now + BUSY_YET
                     || now.saturating_sub(record.answered) >= OFTEN
             }
-            Lesson::Busy => record.busy_since == 0,
+            Lesson::Busy => record.busy_until <= now,
             _ => true,
         }
     }
@@ -375,7 +377,7 @@ impl Knowledge {
         match lesson {
             Lesson::Answered => {
                 record.answered = now;
-                record.busy_since = 0;
+                record.busy_until = record.busy_until.min(now + BUSY_YET);
                 record.good_probes = 2;
                 // An answer is better than a probe; still a host that comes and goes is not
                 // followed while another one stays.
@@ -396,7 +398,7 @@ impl Knowledge {
                     record.since = now;
                 }
             }
-            Lesson::Busy if record.busy_since == 0 => record.busy_since = now,
+            Lesson::Busy if record.busy_until <= now => record.busy_until = now + BUSY,
             Lesson::Busy => {}
             Lesson::ProbedWell => {
                 record.good_probes = record.good_probes.saturating_add(1);
@@ -450,7 +452,7 @@ impl Record {
         }
         self.cause = cause;
         self.good_probes = 0;
-        self.busy_since = 0;
+        self.busy_until = 0;
     }
 
     fn rise_from_the_dead(&mut self, now: Millis) {
@@ -561,7 +563,7 @@ impl Knowledge {
             && self.hosts.iter().all(|host| {
                 let past = [host.since, host.seen, host.answered, host.rose];
                 past.iter().all(|time| *time <= latest)
-                    && host.busy_since <= latest
+                    && host.busy_until <= ahead
                     && host.held_until <= ahead
                     && host.probe_after <= ahead
             })
@@ -574,7 +576,7 @@ impl Record {
             self.since,
             self.seen,
             self.answered,
-            self.busy_since,
+            self.busy_until,
             self.rose,
             self.held_until,
             self.probe_after,
@@ -600,7 +602,7 @@ impl Record {
             since: time(0)?,
             seen: time(1)?,
             answered: time(2)?,
-            busy_since: time(3)?,
+            busy_until: time(3)?,
             rose: time(4)?,
             held_until: time(5)?,
             probe_after: time(6)?,

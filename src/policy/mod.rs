@@ -96,8 +96,8 @@ pub enum Action {
     },
     /// It is over.
     End(End),
-    /// Open a connection to this host, beside those that are being opened, and tell
-    /// [`News::Connected`] or [`News::Failed`].
+    /// Open a connection to this host, beside those that are being opened to others, instead of
+    /// one that is being opened to it, and tell [`News::Connected`] or [`News::Failed`].
     Connect {
         /// The host.
         host: HostIndex,

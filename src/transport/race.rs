@@ -161,7 +161,7 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Begins to connect to a host; each of its addresses has `limit` milliseconds at most, all
+    /// Begins to connect to a host, instead of what was begun before; each of its addresses has `limit` milliseconds at most, all
     /// together, and its name some time more.
     pub fn connect(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) {
         let mut lane = Lane {
@@ -183,6 +183,7 @@ impl<'a> Race<'a> {
                 Err(failure) => LaneStage::Failed(failure),
             },
         };
+        self.lanes.retain(|other| other.host != host);
         self.lanes.push(lane);
     }
 
