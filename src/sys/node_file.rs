@@ -75,12 +75,17 @@ impl NodeFile {
         let file = self.open(libc::O_RDWR | libc::O_CREAT)?;
         take_turn(&file)?;
         let before = self.contents(&file)?;
+        let after = change(&before);
         // One write of less than a page: those who read see all of it or a sum that is wrong.
-        file.write_all_at(&change(&before), 0)?;
+        file.write_all_at(&after, 0)?;
+        if before.len() > after.len() {
+            file.set_len(after.len() as u64)?;
+        }
         // The turn ends when the file is closed.
         Ok(())
     }
 
+    /// All of it, and of one that is too long a byte more than there should be.
     fn contents(&self, file: &File) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.longest + 1];
         let mut length = 0;
@@ -92,13 +97,8 @@ impl NodeFile {
                 Err(why) => return Err(why),
             }
         }
-        match length > self.longest {
-            true => Err(io::Error::other("it is too long")),
-            false => {
-                bytes.truncate(length);
-                Ok(bytes)
-            }
-        }
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// Opens it if it is this user's own regular file, which nobody else may write or read, on
@@ -236,12 +236,11 @@ mod tests {
         let file = fresh("foreign");
         assert!(write(&file, b"mine"));
         let other = file.path().with_extension("other");
-        let changes: [(&str, &dyn Fn() -> io::Result<()>); 4] = [
+        let changes: [(&str, &dyn Fn() -> io::Result<()>); 3] = [
             ("others may use it", &|| {
                 fs::set_permissions(file.path(), fs::Permissions::from_mode(0o622))
             }),
             ("more than one name", &|| fs::hard_link(file.path(), &other)),
-            ("too long", &|| fs::write(file.path(), [0; 101])),
             ("Too many levels", &|| {
                 fs::rename(file.path(), &other)?;
                 symlink(&other, file.path())
@@ -261,6 +260,15 @@ mod tests {
         fs::remove_file(file.path()).ok();
         assert!(write(&file, b"mine"));
         assert!(format!("{:?}", strangers.read()).contains("another user's"));
+    }
+
+    #[test]
+    fn one_that_is_too_long_becomes_what_is_written() {
+        let file = fresh("long");
+        assert!(write(&file, b"mine") && fs::write(file.path(), [0; 5_000]).is_ok());
+        assert_eq!(file.read().map(|bytes| bytes.len()).ok(), Some(101));
+        assert!(write(&file, b"mine"));
+        assert_eq!(file.read().ok().as_deref(), Some(&b"mine"[..]));
     }
 
     #[test]

@@ -51,7 +51,11 @@ impl Peer {
     }
 
     fn on(address: &str, acts: &[Act]) -> Self {
-        let listener = TcpListener::bind((address, 0)).expect("a port");
+        Self::taking(TcpListener::bind((address, 0)).expect("a port"), acts)
+    }
+
+    /// A peer on a socket that listens already.
+    pub fn taking(listener: TcpListener, acts: &[Act]) -> Self {
         listener.set_nonblocking(true).expect("non-blocking");
         let port = listener.local_addr().expect("an address").port();
         let peer = Self {
@@ -163,6 +167,20 @@ impl FullBacklog {
             _held: held,
             _listener: listener,
         }
+    }
+}
+
+impl FullBacklog {
+    /// Those who wait are let in, and served.
+    pub fn opened(self, acts: &[Act]) -> Peer {
+        let Self {
+            _held: held,
+            _listener: listener,
+            ..
+        } = self;
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 1_024) }, 0);
+        drop(held);
+        Peer::taking(listener, acts)
     }
 }
 

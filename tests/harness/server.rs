@@ -182,6 +182,16 @@ impl Server {
         assert!(self.answers(), "the server starts again");
     }
 
+    /// Stops its process, which keeps its connections, or lets it go on.
+    pub fn freeze(&self, is_frozen: bool) {
+        let signal = match is_frozen {
+            true => libc::SIGSTOP,
+            false => libc::SIGCONT,
+        };
+        let process = i32::try_from(self.child.id()).expect("a process");
+        assert_eq!(unsafe { libc::kill(process, signal) }, 0);
+    }
+
     /// Ends it with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().ok();
