@@ -28,7 +28,7 @@ mod world;
 use std::process::ExitCode;
 
 use figures::Figures;
-use scenarios::{Profile, RATE, SECOND};
+use scenarios::{Profile, RATE, RESTART, SECOND};
 use server::{Condition, FAULTS};
 use views::{Herd, Node, Outage};
 use world::World;
@@ -69,14 +69,30 @@ fn figures(world: &World) -> Figures {
 
 /// Known outages, both profiles.
 fn table(seed: u64) {
+    for part in [
+        alone,
+        herds,
+        outages,
+        checkpoints,
+        restarts,
+        comings_and_goings,
+        nodes,
+    ] {
+        part(seed);
+        println!();
+    }
+}
+
+fn alone(seed: u64) {
     println!("One command alone, the backup is well. Times in ms; copies beside the first.\n");
-    println!("| the primary | profile | p50 | p99 | connects | copies |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| the primary | profile | p50 | p99 | connects | copies |\n|---|---|---|---|---|---|"
+    );
     for condition in std::iter::once(Condition::Well).chain(FAULTS) {
         for profile in Profile::BOTH {
             let figures = figures(&scenarios::alone(profile, condition, 100, seed));
             let millis = |thousandths| match figures.times.is_empty() {
-                true => "polls".to_owned(),
+                true => "asks on".to_owned(),
                 false => format!("{:.1}", figures.percentile(thousandths)),
             };
             println!(
@@ -89,12 +105,13 @@ fn table(seed: u64) {
             );
         }
     }
+}
+
+fn herds(seed: u64) {
     println!(
-        "\nTen thousand jobs change hosts at once; the backup takes {RATE} commands a second.\n"
+        "Ten thousand jobs change hosts at once; the backup takes {RATE} commands a second.\n"
     );
-    println!(
-        "| the primary | profile | p50 s | p99 s | connects a command at the backup | dropped |"
-    );
+    println!("| the primary | profile | p50 s | p99 s | connects a command there | dropped |");
     println!("|---|---|---|---|---|---|");
     for condition in [Condition::Down, Condition::Blackhole] {
         for profile in Profile::BOTH {
@@ -109,42 +126,59 @@ fn table(seed: u64) {
             );
         }
     }
-    println!("\nBoth servers are down for an hour, ten thousand jobs wait; then one returns.\n");
-    println!("| profile | connects a second and server | 99 % delivered after, s |");
-    println!("|---|---|---|");
+}
+
+fn outages(seed: u64) {
+    println!("Both servers are down for an hour, ten thousand jobs wait; then one returns.\n");
+    println!("| profile | connects a second and server | 99 % delivered after, s |\n|---|---|---|");
     for profile in Profile::BOTH {
         let outage = Outage::of(&scenarios::long_outage(profile, 10_000, 200, seed));
-        println!(
-            "| {} | {:.1} | {:.1} |",
-            profile.name(),
-            outage.load,
-            outage.delivered
-        );
+        let (load, delivered) = (outage.load, outage.delivered);
+        println!("| {} | {load:.1} | {delivered:.1} |", profile.name());
     }
-    println!("\nA checkpoint of 20 s, 150 commands a second.\n");
-    println!("| profile | went to the backup |");
-    println!("|---|---|");
+}
+
+fn checkpoints(seed: u64) {
+    println!("A checkpoint of 20 s: commands that went to the backup.\n");
+    println!("| profile | 150 commands a second | 1000 |\n|---|---|---|");
     for profile in Profile::BOTH {
-        let world = scenarios::checkpoint(profile, 150, seed);
-        println!(
-            "| {} | {} |",
-            profile.name(),
+        let left = |a_second| {
+            let world = scenarios::checkpoint(profile, a_second, seed);
+            assert_eq!(world.unfinished(), 0);
             world.servers[1].counts.applied
-        );
+        };
+        println!("| {} | {} | {} |", profile.name(), left(150), left(1_000));
     }
-    println!("\nTwo hundred processes on a node, the primary silent for 40 s, then back.\n");
-    println!("| profile | probes | shortest gap, s | all back after, s |");
-    println!("|---|---|---|---|");
-    for profile in [Profile::Fast] {
-        let node = Node::of(&scenarios::one_node(profile, 200, seed));
-        println!(
-            "| {} | {} | {:.1} | {:.1} |",
-            profile.name(),
-            node.probes,
-            node.shortest_gap,
-            node.all_back
-        );
+}
+
+fn restarts(seed: u64) {
+    println!("A single server is away for 3 s: found so long after its return.\n");
+    println!("| profile | after, ms |\n|---|---|");
+    for profile in Profile::BOTH {
+        let world = scenarios::restart(profile, seed);
+        let end = world.records().find_map(|record| record.end);
+        let late = end.map_or(0, |(at, _)| (at - RESTART) / 1_000);
+        println!("| {} | {late} |", profile.name());
     }
+}
+
+fn comings_and_goings(seed: u64) {
+    println!("A primary is there for a second and away for a second, for five minutes.\n");
+    println!("| profile | returns to it | p99, ms |\n|---|---|---|");
+    for profile in Profile::BOTH {
+        let world = scenarios::flapping(profile, seed);
+        let p99 = figures(&world).percentile(990);
+        let returns = views::returns_to_primary(&world);
+        println!("| {} | {returns} | {p99:.1} |", profile.name());
+    }
+}
+
+fn nodes(seed: u64) {
+    println!("Two hundred processes on a node, the primary silent for 40 s, then back.\n");
+    println!("| profile | probes | shortest gap, s | all back after, s |\n|---|---|---|---|");
+    let node = Node::of(&scenarios::one_node(Profile::Fast, 200, seed));
+    let (gap, back) = (node.shortest_gap, node.all_back);
+    println!("| fast | {} | {gap:.1} | {back:.1} |", node.probes);
 }
 
 /// How many commands one made-up run has.
@@ -166,12 +200,7 @@ fn made_up(commands: u64, seed: u64) -> ExitCode {
                 );
                 ended = ExitCode::FAILURE;
             }
-            let times = std::mem::take(&mut all.times);
-            all = sum(all, one);
-            all.times = times
-                .into_iter()
-                .chain(std::mem::take(&mut all.times))
-                .collect();
+            all.add_figures(one);
         }
         tell(profile, &all);
     }

@@ -52,7 +52,7 @@ pub const FAULTS: [Condition; 11] = [
 /// What waits for the server's thread.
 #[derive(Clone, Copy, Debug)]
 pub enum Work {
-    Accept(ConnectionId),
+    Accept,
     Request(ConnectionId),
     /// The client has closed its side.
     Close(ConnectionId),
@@ -103,7 +103,7 @@ impl Server {
     pub fn cost(&self, work: Work) -> Micros {
         let command = 1_000_000 / self.rate.max(1);
         match work {
-            Work::Accept(_) => command / 5,
+            Work::Accept => command / 5,
             Work::Request(_) => command - command / 5,
             Work::Close(_) => command / 10,
         }

@@ -88,3 +88,10 @@ impl Node {
         }
     }
 }
+
+/// How often a command began at the primary after one that the backup took.
+pub fn returns_to_primary(world: &World) -> usize {
+    let by: Vec<_> = world.records().filter_map(|record| record.by).collect();
+    let returns = by.windows(2).filter(|pair| pair[0] == 1 && pair[1] == 0);
+    returns.count()
+}

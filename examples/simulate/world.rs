@@ -340,7 +340,7 @@ impl World {
             return;
         }
         target.unaccepted += 1;
-        target.queue.push_back(Work::Accept(id));
+        target.queue.push_back(Work::Accept);
         self.connections[id].life = self.servers[server].life;
         self.after(LATENCY, Event::SynAck(id));
         if self.servers[server].condition == Condition::ResetsAtAccept {
@@ -385,7 +385,7 @@ impl World {
         }
         self.servers[server].is_working = false;
         match work {
-            Work::Accept(_) => self.servers[server].unaccepted -= 1,
+            Work::Accept => self.servers[server].unaccepted -= 1,
             Work::Close(id) => self.after(LATENCY, Event::ProbeSeen(id)),
             Work::Request(id) => self.serve(server, id),
         }

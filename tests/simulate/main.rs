@@ -138,9 +138,7 @@ fn a_server_that_comes_back_soon_is_found_a_quarter_of_a_second_later() {
 #[test]
 fn a_primary_that_comes_and_goes_is_followed_no_more_than_once_a_minute() {
     let world: World = scenarios::flapping(Profile::Fast, 1);
-    let by: Vec<_> = world.records().filter_map(|record| record.by).collect();
-    let changes = by.windows(2).filter(|pair| pair[0] == 1 && pair[1] == 0);
-    let changes = changes.count();
+    let changes = views::returns_to_primary(&world);
     assert!(changes <= 5, "{changes} returns in five minutes");
     assert_eq!(world.unfinished(), 0);
 }
