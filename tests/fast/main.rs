@@ -17,6 +17,7 @@
 mod harness;
 
 mod memory;
+mod network;
 mod node;
 mod reach;
 mod servers;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Act, Handle, Peer, frame, namespace, replies, scratch};
+use crate::harness::{Act, Handle, Peer, frame, namespace, refused_port, replies, scratch};
 
 const THIS: &str = "names::names_that_are_unknown_fail_hang_or_are_remembered";
 
@@ -51,6 +51,8 @@ fn names_that_are_unknown_fail_hang_or_are_remembered() {
     an_unknown_name_is_told_as_one();
     a_name_whose_resolver_fails_keeps_its_last_good_address();
     a_silent_resolver_is_bounded_by_stage_deadline_and_cancel();
+    a_silent_resolver_holds_up_no_host_whose_address_is_known();
+    an_answer_that_comes_late_is_used();
     namespace::all_said();
 }
 
@@ -195,4 +197,63 @@ fn a_silent_resolver_is_bounded_by_stage_deadline_and_cancel() {
         );
     });
     now(Treats::Answers);
+}
+
+const FAST: [(&str, &str); 2] = [
+    ("ECF_FAILOVER_PROFILE", "fast"),
+    ("ECF_FAILOVER_MEMORY", "handle"),
+];
+
+fn a_silent_resolver_holds_up_no_host_whose_address_is_known() {
+    now(Treats::IsSilent);
+    let (primary, backup) = (live(), live());
+    let client = client(&primary, &backup, &FAST);
+    let begin = Instant::now();
+    let told = client.task(&["--event=e"]);
+    assert_eq!(
+        (told.status, told.port),
+        (0, backup.port),
+        "{}",
+        told.report
+    );
+    // The hedge is 0.25 s, the limit of a look-up in profile ecflow 5 s.
+    assert!(begin.elapsed() < Duration::from_secs(4));
+    // What was found once is good for as long as the resolver is silent.
+    now(Treats::Answers);
+    thread::sleep(Duration::from_millis(50));
+    let known = self::client(&primary, &backup, &FAST);
+    assert_eq!(known.task(&["--event=e"]).port, primary.port);
+    now(Treats::IsSilent);
+    let told = known.task(&["--event=e"]);
+    assert_eq!(told.port, primary.port, "{}", told.report);
+    assert!(told.report.contains("last good address used"));
+    now(Treats::Answers);
+}
+
+fn an_answer_that_comes_late_is_used() {
+    now(Treats::IsSilent);
+    let (primary, dead) = (live(), refused_port());
+    let hostfile = scratch("names").join("late");
+    fs::write(&hostfile, format!("127.0.0.1:{dead}\n")).unwrap();
+    let mut settings = FAST.to_vec();
+    settings.extend([
+        ("ECF_HOST", "primary.test"),
+        ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+    ]);
+    let client = Handle::quick(primary.port, &settings);
+    let told = thread::scope(|scope| {
+        let sent = scope.spawn(|| client.task(&["--event=e"]));
+        thread::sleep(Duration::from_millis(1_500));
+        // glibc asks again after 5 s.
+        now(Treats::Answers);
+        sent.join().unwrap()
+    });
+    assert_eq!(
+        (told.status, told.port),
+        (0, primary.port),
+        "{}",
+        told.report
+    );
+    let at_primary = told.ports().iter().filter(|p| **p == primary.port).count();
+    assert_eq!(at_primary, 1, "one look-up: {}", told.report);
 }
