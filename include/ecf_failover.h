@@ -40,6 +40,9 @@
  *   outlast the deadline; numeric addresses and localhost need no look-up. No descriptor stays
  *   open between calls, and none that is open during a call is inherited by a program that is
  *   executed.
+ * Files. With ECF_FAILOVER_PROFILE=fast, and unless ECF_FAILOVER_MEMORY says otherwise, what is
+ *   known of dead hosts is kept in a file of 4 KiB at most in XDG_RUNTIME_DIR, TMPDIR or /tmp.
+ *   It is never waited for, and decides only the order of hosts and pauses.
  * Callbacks. They run on the calling thread with no lock held, may use any handle, and must
  *   not throw or longjmp.
  * Time. Keys count in seconds and take fractions, arguments named *_ms in milliseconds.
@@ -339,7 +342,8 @@ ecf_status ecf_client_check(const struct ecf_client *client, char *buf, size_t c
  * "10.000 primary:3141" for each attempt, and one like "86400.000 - ECF_ERR_TIMEOUT" for its
  * end. Times are in seconds after the start, and the two parts of a line stand one blank apart.
  * At most 20,000 attempts are listed; where there are more, the last line is "and so on".
- * Reads the hostfile; contacts nobody.
+ * Reads the hostfile; contacts nobody. In profile fast it tells the longest pauses, and what
+ * happens while nothing is known of the hosts.
  *
  * @param kind        an ecf_kind
  * @param horizon_ms  attempts later than this are left out, milliseconds
@@ -466,8 +470,8 @@ uint32_t ecf_attempt_number(const struct ecf_attempt *attempt);
 
 /**
  * How many milliseconds the whole attempt may take, counted from the start of the callback:
- * connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT), cut to what is
- * left of the command's deadline. 0 for NULL.
+ * connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT, and in profile
+ * fast ECF_FAILOVER_SILENCE), cut to what is left of the command's deadline. 0 for NULL.
  *
  * @since 0.1.0
  */

@@ -82,6 +82,8 @@ pub(super) struct NativeCommand {
     pub(super) primary: Endpoint,
     pub(super) debug: bool,
     pub(super) limits: Limits,
+    /// ECF_CONNECT_TIMEOUT, where it is given: the limit of every stage.
+    stage_limit: Option<Millis>,
     pub(super) secrets: Secrets,
     pub(super) warnings: Vec<String>,
     speaker: Speaker,
@@ -202,6 +204,7 @@ impl NativeCommand {
             primary,
             debug: invocation.debug,
             limits: limits(settings, command.reply_limit, contact.handshakes()),
+            stage_limit: settings.connect_timeout,
             secrets,
             warnings: std::mem::take(&mut contact.warnings),
             speaker,
@@ -303,7 +306,7 @@ impl NativeCommand {
         let body = wire::encode(request, base, &self.client_host);
         let attempt = Attempt {
             endpoint: site.endpoint,
-            limits: line.limits(self.limits, end),
+            limits: line.limits(self.limits, self.stage_limit, end),
             addresses: site.addresses,
             cancel: site.cancel,
             security: site.security,
@@ -419,14 +422,14 @@ pub(super) enum Line<'l, 'a> {
 
 impl Line<'_, '_> {
     /// The limits of an exchange that must be over at `end`.
-    fn limits(&self, limits: Limits, end: Millis) -> Limits {
+    fn limits(&self, limits: Limits, given: Option<Millis>, end: Millis) -> Limits {
         let whole = end.saturating_sub(clock::now());
         match *self {
             Self::Own => Limits { whole, ..limits },
             // A busy server is slow at every stage, once it is connected.
             Self::Raced { silence, .. } => Limits {
-                connect: limits.connect.max(silence),
-                write: limits.write.max(silence),
+                connect: given.unwrap_or(silence),
+                write: given.unwrap_or(silence),
                 silence,
                 whole,
                 ..limits

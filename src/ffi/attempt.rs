@@ -145,8 +145,8 @@ pub unsafe extern "C" fn ecf_attempt_number(attempt: *const ecf_attempt) -> u32 
 }
 
 /// How many milliseconds the whole attempt may take, counted from the start of the callback:
-/// connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT), cut to what is
-/// left of the command's deadline. 0 for NULL.
+/// connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT, and in profile
+/// fast ECF_FAILOVER_SILENCE), cut to what is left of the command's deadline. 0 for NULL.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]

@@ -152,7 +152,8 @@ pub unsafe extern "C" fn ecf_client_check(
 /// "10.000 primary:3141" for each attempt, and one like "86400.000 - ECF_ERR_TIMEOUT" for its
 /// end. Times are in seconds after the start, and the two parts of a line stand one blank apart.
 /// At most 20,000 attempts are listed; where there are more, the last line is "and so on".
-/// Reads the hostfile; contacts nobody.
+/// Reads the hostfile; contacts nobody. In profile fast it tells the longest pauses, and what
+/// happens while nothing is known of the hosts.
 ///
 /// @param kind        an ecf_kind
 /// @param horizon_ms  attempts later than this are left out, milliseconds

@@ -45,6 +45,11 @@ pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -
         [b"--check"] => check(client),
         [b"--explain"] => explain(client, b"task"),
         [b"--explain", kind] => explain(client, kind),
+        [b"--help"] => {
+            let status = end(&client.send_any(argv), signal);
+            output::write(Output::Stdout, own_help().as_bytes(), || false).ok();
+            status
+        }
         [b"--report", ..] => {
             let reply = client.send_any(&argv[1..]);
             report(&reply);
@@ -55,6 +60,20 @@ pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -
             end(&reply, signal)
         }
     }
+}
+
+/// What `--help` has to add.
+fn own_help() -> String {
+    let mut text = String::from("\nOnly here, not in ecflow_client:\n");
+    for option in OWN_OPTIONS {
+        let words = format!("--{} {}", option.name, option.words);
+        text.push_str(&format!(
+            "  {}\n      {}\n",
+            words.trim_end(),
+            option.meaning
+        ));
+    }
+    text
 }
 
 /// Prints what a command gave, and turns how it ended into an exit status.

@@ -165,6 +165,16 @@ fn delivery_does_not_depend_on_printing() {
 }
 
 #[test]
+fn help_tells_the_options_that_ecflow_client_does_not_have() {
+    let help = Program::new(PROGRAM, &[]).args(&["--help"]).succeed();
+    assert!(help.starts_with("Task commands:\n"), "{help}");
+    for option in ecf_failover::shell::OWN_OPTIONS {
+        assert!(help.contains(&format!("  --{}", option.name)), "{help}");
+        assert!(help.contains(option.meaning), "{help}");
+    }
+}
+
+#[test]
 fn operators_see_the_timetable_the_problems_and_every_attempt() {
     let port = refused_port().to_string();
     let job = environment(&port, &[("ECF_TIMEOUT", "100")]);
