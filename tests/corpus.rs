@@ -24,6 +24,7 @@ fn every_kept_input_is_read_without_harm() {
         ("keys", inputs::keys),
         ("passwords", inputs::passwords),
         ("tokens", inputs::tokens),
+        ("memory", inputs::memory),
     ] {
         for entry in fs::read_dir(corpus.join(name)).expect("a corpus") {
             read(&fs::read(entry.expect("an entry").path()).expect("an input"));

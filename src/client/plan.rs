@@ -103,10 +103,20 @@ pub struct Plan {
 
 #[derive(Clone)]
 struct UnderWay {
+    progress: Progress,
     host: HostIndex,
     endpoint: Endpoint,
     number: u32,
     begin: Millis,
+}
+
+/// How far an attempt is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Its connection is being opened, beside others.
+    Opening,
+    /// It is the one that the request goes to.
+    Chosen,
 }
 
 /// The policy of one command, as the profile has it.
@@ -229,11 +239,11 @@ impl Plan {
                     self.end(end.into());
                 }
                 Action::Attempt { host, limit } => {
-                    self.begin_attempt(host, Some(limit));
+                    self.begin_attempt(host, Progress::Chosen, Some(limit));
                     return Move::Step(Step::Attempt { limit });
                 }
                 Action::Connect { host } => {
-                    self.begin_attempt(host, None);
+                    self.begin_attempt(host, Progress::Opening, None);
                     return Move::Connect { host };
                 }
                 Action::Send {
@@ -264,13 +274,14 @@ impl Plan {
         }
     }
 
-    fn begin_attempt(&mut self, host: HostIndex, limit: Option<Millis>) {
+    fn begin_attempt(&mut self, host: HostIndex, progress: Progress, limit: Option<Millis>) {
         if self.under_way.iter().any(|attempt| attempt.host == host) {
             return;
         }
         self.attempts += 1;
         self.endpoint = self.hosts[host].clone();
         self.under_way.push(UnderWay {
+            progress,
             host,
             endpoint: self.endpoint.clone(),
             number: self.attempts,
@@ -290,13 +301,13 @@ impl Plan {
 
     /// Connections that others were quicker than.
     fn leave_others(&mut self, winner: Option<HostIndex>) {
-        let is_left = |attempt: &UnderWay| Some(attempt.host) != winner;
-        let left: Vec<_> = self
-            .under_way
-            .iter()
-            .filter(|a| is_left(a))
-            .cloned()
-            .collect();
+        for attempt in &mut self.under_way {
+            if Some(attempt.host) == winner {
+                attempt.progress = Progress::Chosen;
+            }
+        }
+        let is_left = |attempt: &&UnderWay| attempt.progress == Progress::Opening;
+        let left: Vec<_> = self.under_way.iter().filter(is_left).cloned().collect();
         for attempt in left {
             let waited = self.now.saturating_sub(attempt.begin);
             let what = match winner {

@@ -260,6 +260,23 @@ fn a_dead_primary_is_passed_over_and_probed_by_one_command_in_two_seconds() {
 }
 
 #[test]
+fn a_command_that_waits_for_its_probe_is_confirmed_already() {
+    let mut known = Knowledge::new();
+    failed_over(&mut known, 10_000);
+    let mut script = Script::task(&mut known, 1, 10_010);
+    assert_eq!(script.next().1, Did::Probe(0));
+    assert_eq!(script.next().1, Did::Connect(1));
+    assert_eq!(script.policy.verdict(), None);
+    script.succeed(1);
+    assert!(matches!(script.step(), Err(_)), "it waits");
+    assert_eq!(
+        script.policy.verdict(),
+        Some(End::Ok),
+        "a cancel comes too late"
+    );
+}
+
+#[test]
 fn two_good_probes_bring_the_primary_back_and_one_that_comes_and_goes_is_held_down() {
     let mut known = Knowledge::new();
     failed_over(&mut known, 10_000);

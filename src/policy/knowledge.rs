@@ -48,6 +48,8 @@ const SLOT: Millis = 24;
 const OF_LATE: Millis = 60_000;
 /// Retries that are free in a minute, in thousandths; so small a load harms nobody.
 const FREE_RETRIES: u64 = 10_000;
+/// More commands than this do not change hosts on one node.
+const LARGEST_CROWD: u64 = 1_000_000;
 
 /// A host as the image knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -277,7 +279,7 @@ impl Knowledge {
             Question::Join => {
                 self.let_crowd_go(now);
                 let before = self.crowd;
-                self.crowd += 1;
+                self.crowd = (before + 1).min(LARGEST_CROWD);
                 Answer::Crowd(u32::try_from(before).unwrap_or(u32::MAX))
             }
             Question::Leave => {
@@ -303,11 +305,13 @@ impl Knowledge {
     }
 
     fn earn(&mut self, thousandths: u64, now: Millis) {
-        let trickle = now.saturating_sub(self.retries_at) * FREE_RETRIES / 60_000;
+        let passed = now.saturating_sub(self.retries_at);
+        let trickle = passed.saturating_mul(FREE_RETRIES) / 60_000;
         if trickle > 0 {
             self.retries_at = now;
         }
-        self.retries = (self.retries + trickle + thousandths).min(FREE_RETRIES);
+        let earned = trickle.saturating_add(thousandths);
+        self.retries = self.retries.saturating_add(earned).min(FREE_RETRIES);
     }
 
     fn spend_retry(&mut self, now: Millis) -> bool {
@@ -540,7 +544,7 @@ impl Knowledge {
             return None;
         }
         let knowledge = Self {
-            crowd: number(head, 32)?,
+            crowd: number(head, 32)?.min(LARGEST_CROWD),
             crowd_at: number(head, 40)?,
             retries: number(head, 48)?.min(FREE_RETRIES),
             retries_at: number(head, 56)?,

@@ -189,7 +189,7 @@ fn the_job_stays_with_the_backup_that_took_its_init() {
 }
 
 #[test]
-fn a_cancel_ends_every_stage_and_a_confirmed_reply_beats_it() {
+fn a_cancel_ends_every_stage() {
     let mute = Peer::new(&[Act::Silence]);
     let silent = FullBacklog::new();
     for port in [mute.port, silent.port, refused_port()] {

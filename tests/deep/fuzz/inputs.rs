@@ -7,7 +7,8 @@ use std::path::Path;
 use ecf_failover::command::{Surroundings, Understood, parse};
 use ecf_failover::config::{Configuration, KEYS, Secret, TaskIdentity};
 use ecf_failover::credentials::{PasswordFile, TokenFile, crypt};
-use ecf_failover::hosts::{Hostfile, MAX_HOSTS};
+use ecf_failover::hosts::{Endpoint, Hostfile, MAX_HOSTS};
+use ecf_failover::policy::{HostKey, Knowledge, Lesson, Question};
 use ecf_failover::wire::{self, Base, FrameReader, HttpReader};
 
 /// A peer's bytes, in pieces, and a body on its own.
@@ -142,4 +143,59 @@ pub(crate) fn tokens(bytes: &[u8]) {
     {
         assert!(!header.reveal().iter().any(u8::is_ascii_control));
     }
+}
+
+/// The image of a node's memory, as it is, and with a sum that fits.
+pub(crate) fn memory(bytes: &[u8]) {
+    const NOW: u64 = 1_000_000;
+    let boot = [7; 16];
+    assert!(Knowledge::from_image(bytes, boot, NOW).is_none());
+    let Ok(endpoint) = Endpoint::parse(b"h0", 1) else {
+        return;
+    };
+    let keys = [HostKey::of(&endpoint)];
+    let mut image = Knowledge::new().to_image(boot);
+    // Behind the boot id everything may be in it.
+    for (place, byte) in image[32..].iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    let sum = image[16..]
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    image[8..16].copy_from_slice(&sum.to_le_bytes());
+    let Some(mut known) = Knowledge::from_image(&image, boot, NOW) else {
+        return;
+    };
+    let lease = Question::Lease {
+        host: 0,
+        is_urgent: true,
+        spread: 400,
+    };
+    let questions = [
+        Question::Standings,
+        lease,
+        Question::Join,
+        Question::Leave,
+        Question::Begin { earns: 200 },
+        Question::Retry,
+    ];
+    for now in [0, NOW, NOW + 100_000] {
+        for question in questions {
+            known.answer(question, &keys, now);
+        }
+        for lesson in [
+            Lesson::Silent,
+            Lesson::Refused,
+            Lesson::Busy,
+            Lesson::ProbedWell,
+        ] {
+            known.learn(keys[0], lesson, now);
+        }
+    }
+    known.learn(keys[0], Lesson::Answered, NOW + 200_000);
+    assert!(known.standing(keys[0], NOW + 200_000).answered == Some(0));
+    let again = Knowledge::from_image(&known.to_image(boot), boot, NOW + 200_000);
+    assert!(again.is_none_or(|again| again == known));
 }
