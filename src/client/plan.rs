@@ -367,9 +367,7 @@ impl Plan {
         let outcome = result.outcome;
         self.tell(attempt.host, result);
         self.policy.outcome(outcome, self.now);
-        if self.over.is_some() {
-            self.end_cancelled();
-        }
+        self.judge_again();
     }
 
     /// A connection is there.
@@ -403,9 +401,7 @@ impl Plan {
         let outcome = result.outcome;
         self.tell(host, result);
         self.policy.tell(News::Ended(outcome, fault), self.now);
-        if self.over.is_some() {
-            self.end_cancelled();
-        }
+        self.judge_again();
     }
 
     /// A probe has found this.
@@ -431,6 +427,13 @@ impl Plan {
             self.now,
             result,
         );
+    }
+
+    /// A plan that was cancelled before its attempt ended may yet be confirmed.
+    fn judge_again(&mut self) {
+        if self.over.is_some() {
+            self.end_cancelled();
+        }
     }
 
     /// A confirmed reply beats a cancel, and so does the end of a command that may have been

@@ -126,6 +126,12 @@ fn poll(entries: &mut [libc::pollfd], millis: Millis) -> io::Result<bool> {
     }
 }
 
+/// Whether a wait for `fd` would end at once, for whatever reason.
+pub(crate) fn has_news(fd: BorrowedFd<'_>, what: For) -> bool {
+    let mut entry = entry(fd, what);
+    poll(std::slice::from_mut(&mut entry), 0).unwrap_or(false)
+}
+
 /// Whether `fd` takes bytes at once.
 pub(crate) fn is_writable_now(fd: BorrowedFd<'_>) -> bool {
     let mut entry = entry(fd, For::Writing);

@@ -75,7 +75,7 @@ fn not_itself(stream: &TcpStream, address: &SocketAddr) -> io::Result<()> {
 
 /// What became of a connection that was begun; `None` while it is on its way.
 pub(super) fn outcome(stream: &TcpStream, address: &SocketAddr) -> Option<io::Result<()>> {
-    if !wait::is_writable_now(stream.as_fd()) {
+    if !wait::has_news(stream.as_fd(), For::Writing) {
         return None;
     }
     let error = stream.take_error();
