@@ -11,6 +11,7 @@ mod memory;
 mod native;
 mod plan;
 mod racing;
+mod reply;
 mod status;
 mod story;
 mod text;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use log::{Level, Sink};
-pub use plan::{Plan, Reply, Step};
+pub use plan::{Plan, Step};
+pub use reply::Reply;
 pub use status::{Status, outcome_c_name, outcome_from_number, outcome_name};
 pub use story::AttemptResult;
 

@@ -8,6 +8,7 @@ use super::Shared;
 use super::backups;
 use super::log::{Level, Log, Secrets};
 use super::memory::Memory;
+use super::reply::Reply;
 use super::status::{Status, outcome_name};
 use super::story::{AttemptResult, Story};
 use crate::config::{Configuration, Millis, Profile, Repeat, Settings};
@@ -551,52 +552,4 @@ impl Plan {
 fn cut(words: &[u8]) -> &[u8] {
     const LONGEST: usize = 1_000;
     &words[..words.len().min(LONGEST)]
-}
-
-/// The story of one command, success or not.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// How it ended.
-    pub status: Status,
-    /// What ecflow_client would print on stdout; any bytes.
-    pub text: Vec<u8>,
-    /// One line for each attempted host, `host:port: what`; without attempts, what is wrong.
-    /// Empty on success.
-    pub error: Vec<u8>,
-    /// Who confirmed or refused the command.
-    pub answered_by: Option<Endpoint>,
-    attempts: u32,
-    story: Story,
-    message: String,
-    end: Millis,
-}
-
-impl Reply {
-    /// The story of a command that was not even begun.
-    #[must_use]
-    pub fn refused(status: Status, message: &str) -> Self {
-        Self {
-            status,
-            text: Vec::new(),
-            error: message.as_bytes().to_vec(),
-            answered_by: None,
-            attempts: 0,
-            story: Story::new("", Kind::User, 0),
-            message: message.to_owned(),
-            end: 0,
-        }
-    }
-
-    /// Every attempt, as JSON.
-    #[must_use]
-    pub fn report(&self) -> String {
-        self.story
-            .report(Some(self.status), &self.message, self.end)
-    }
-
-    /// How many attempts were made.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.attempts
-    }
 }

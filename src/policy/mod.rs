@@ -8,7 +8,7 @@
 mod dice;
 mod ecflow;
 mod fast;
-mod knowledge;
+pub mod knowledge;
 mod rules;
 mod timetable;
 

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
-use super::super::{HostKey, Knowledge};
 use super::*;
 use crate::config::{Configuration, Settings};
 use crate::hosts::Endpoint;
 use crate::policy::Kind;
+use crate::policy::{HostKey, Knowledge};
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
     let mut configuration = Configuration::new();

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::image::{HEAD, HOST};
 use super::*;
 
 const BOOT: [u8; 16] = [7; 16];

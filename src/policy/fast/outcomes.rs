@@ -1,0 +1,146 @@
+//! What follows from what became of a connection, a request or a probe.
+
+use super::*;
+
+impl Fast {
+    pub(super) fn failed(&mut self, host: HostIndex, fault: Fault) {
+        if fault == Fault::Silent && self.is_patient_with(host) {
+            self.hosts[host].lane = Lane::None;
+            return;
+        }
+        if let Some(lesson) = lesson(fault)
+            && !(lesson == Lesson::Silent && self.hosts[host].is_told_silent)
+        {
+            self.queue.push_back(Action::Learn { host, lesson });
+        }
+        self.hosts[host].lane = Lane::None;
+        self.tries_left = self.tries_left.saturating_sub(1);
+        let may_try_again = self.hosts[host].tries < self.rules.rules.attempts;
+        let is_worth_it = matches!(fault, Fault::Broken | Fault::Closed);
+        self.hosts[host].is_done = match self.rules.rules.travel {
+            Travel::Primary(_) => true,
+            Travel::OneLap(_) | Travel::Laps => !(is_worth_it && may_try_again),
+        };
+    }
+
+    pub(super) fn go_on_after_failure(&mut self, host: HostIndex) {
+        let is_left = self.hosts[host].is_done && self.may_leave_primary();
+        let has_lanes = self.hosts.iter().any(|h| h.lane != Lane::None);
+        match is_left && !has_lanes && self.lap == 0 {
+            true => self.join_crowd(),
+            false => self.state = State::Racing,
+        }
+    }
+
+    pub(super) fn ended(&mut self, host: HostIndex, outcome: Outcome, fault: Fault) {
+        let is_late = self.now >= self.give_up_at();
+        self.last_was_zombie = outcome == Outcome::Zombie;
+        if !matches!(
+            outcome,
+            Outcome::NotSent | Outcome::Unconfirmed | Outcome::Fatal
+        ) {
+            self.queue.push_back(Action::Learn {
+                host,
+                lesson: Lesson::Answered,
+            });
+        }
+        match outcome {
+            Outcome::Ok => self.finish(End::Ok),
+            Outcome::Rejected => self.finish(End::Rejected),
+            Outcome::Fatal => self.finish(End::Fatal),
+            Outcome::Unconfirmed if self.rules.rules.repeat == Repeat::No => {
+                self.queue
+                    .extend(lesson(fault).map(|lesson| Action::Learn { host, lesson }));
+                self.finish(End::UnknownOutcome);
+            }
+            _ if is_late => self.finish(End::Deadline),
+            Outcome::Wait => self.poll(host),
+            Outcome::Zombie => self.not_taken(host, self.rules.rules.on_zombie),
+            Outcome::Halted => self.not_taken(host, self.rules.rules.on_halted),
+            Outcome::NotSent | Outcome::Unconfirmed => {
+                self.failed(host, fault);
+                self.last_opened = None;
+                self.go_on_after_failure(host);
+            }
+        }
+    }
+
+    /// The server is alive and will be asked again, before any other.
+    pub(super) fn poll(&mut self, host: HostIndex) {
+        self.preferred = Some(host);
+        self.pause(self.rules.rules.retry_period, Next::FreeLap);
+    }
+
+    /// A live server does not take the command. The primary's word counts; a backup may just
+    /// not be in charge, so the others are asked, too.
+    pub(super) fn not_taken(&mut self, host: HostIndex, when_alive: WhenAlive) {
+        if when_alive == WhenAlive::Stay && host == 0 {
+            return self.poll(host);
+        }
+        self.tries_left = self.tries_left.saturating_sub(1);
+        self.hosts[host].is_done = true;
+        self.lap_was_answered = true;
+        self.last_opened = None;
+        self.state = State::Racing;
+    }
+
+    pub(super) fn finish(&mut self, end: End) {
+        let took = self.now.saturating_sub(self.begin);
+        let linger = took.clamp(SHORTEST_LINGER, LONGEST_LINGER);
+        self.state = match self.probe {
+            Some(_) if end == End::Ok => State::Lingering {
+                until: self.now.saturating_add(linger),
+                end,
+            },
+            _ if self.has_joined && self.rules.jitter => {
+                State::Asking(Question::Leave, Then::Finish(end))
+            }
+            _ => State::Over(end),
+        };
+    }
+
+    pub(super) fn linger_over(&mut self, end: End) {
+        if let Some(host) = self.probe.take() {
+            self.queue.push_back(Action::Learn {
+                host,
+                lesson: Lesson::ProbedBadly,
+            });
+        }
+        self.finish(end);
+    }
+
+    pub(super) fn probed(&mut self, host: HostIndex, sighting: Sighting) {
+        let lesson = match sighting {
+            Sighting::Alive => Lesson::ProbedWell,
+            Sighting::Nobody => Lesson::Refused,
+            Sighting::Nothing => Lesson::ProbedBadly,
+        };
+        if let State::Sending { host: at, .. } = self.state
+            && at == host
+        {
+            if sighting == Sighting::Nobody {
+                self.queue.push_back(Action::Learn { host, lesson });
+                self.queue.push_back(Action::GiveUp);
+            }
+            return;
+        }
+        if self.probe == Some(host) {
+            self.probe = None;
+            self.queue.push_back(Action::Learn { host, lesson });
+            if let State::Lingering { end, .. } = self.state {
+                self.finish(end);
+            }
+        }
+    }
+}
+
+/// What others may learn from a fault.
+fn lesson(fault: Fault) -> Option<Lesson> {
+    match fault {
+        Fault::Refused => Some(Lesson::Refused),
+        Fault::Unreachable => Some(Lesson::Unreachable),
+        Fault::Silent => Some(Lesson::Silent),
+        Fault::Mute => Some(Lesson::Mute),
+        Fault::Unresolved | Fault::Local | Fault::Broken | Fault::Closed | Fault::Gone => None,
+    }
+}
