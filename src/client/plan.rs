@@ -412,6 +412,10 @@ impl Plan {
     }
 
     fn tell(&mut self, host: HostIndex, result: AttemptResult) {
+        if let Outcome::Wait | Outcome::Halted | Outcome::Zombie = result.outcome {
+            // It is asked again, also when the hostfile has changed meanwhile.
+            self.home = self.hosts.get(host).cloned();
+        }
         let Some(at) = self.under_way.iter().position(|a| a.host == host) else {
             return;
         };

@@ -181,7 +181,7 @@ pub enum News {
     Ended(Outcome, Fault),
     /// What a probe of this host found.
     Probed(HostIndex, Sighting),
-    /// This host comes before all others while it is well.
+    /// This host of a list that was just read comes before all others while it is well.
     Preferred(HostIndex),
 }
 

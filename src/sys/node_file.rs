@@ -204,16 +204,32 @@ mod tests {
 
     use super::*;
 
-    fn fresh(name: &str) -> NodeFile {
+    /// A file in a directory of its own, which goes with the test.
+    struct Fresh(NodeFile);
+
+    impl std::ops::Deref for Fresh {
+        type Target = NodeFile;
+
+        fn deref(&self) -> &NodeFile {
+            &self.0
+        }
+    }
+
+    impl Drop for Fresh {
+        fn drop(&mut self) {
+            self.0.path().parent().map(fs::remove_dir_all);
+        }
+    }
+
+    fn fresh(name: &str) -> Fresh {
         let directory = std::env::temp_dir().join(format!("ecf-{name}-{}", std::process::id()));
         assert!(fs::create_dir_all(&directory).is_ok());
         let found = path(std::slice::from_ref(&directory), 100);
-        let fallback = NodeFile {
-            path: directory,
+        Fresh(found.unwrap_or(NodeFile {
+            path: directory.join("nowhere"),
             user: 0,
             longest: 0,
-        };
-        found.unwrap_or(fallback)
+        }))
     }
 
     fn write(file: &NodeFile, text: &[u8]) -> bool {
@@ -255,7 +271,7 @@ mod tests {
         }
         let strangers = NodeFile {
             user: file.user + 1,
-            ..file.clone()
+            ..file.0.clone()
         };
         fs::remove_file(file.path()).ok();
         assert!(write(&file, b"mine"));

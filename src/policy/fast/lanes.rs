@@ -108,7 +108,7 @@ impl Fast {
     /// A host that is known to be dead is contacted by one command at a time.
     pub(super) fn contact(&mut self, host: HostIndex) {
         let is_dead = self.hosts[host].standing.health == Health::Dead;
-        match is_dead && self.may_leave_primary() {
+        match is_dead && self.rules.rules.travel == Travel::Laps {
             true => {
                 let lease = Question::Lease {
                     host,
@@ -145,7 +145,13 @@ impl Fast {
         since.is_some_and(|since| self.now < since.saturating_add(self.rules.silence))
     }
 
+    /// Whether there is no time to wait for a lease, and nothing has been tried yet.
+    pub(super) fn is_last_chance(&self, lease: Millis) -> bool {
+        !self.has_attempted && self.now.saturating_add(lease) >= self.give_up_at()
+    }
+
     pub(super) fn open(&mut self, host: HostIndex) {
+        self.has_attempted = true;
         self.hosts[host].tries += 1;
         if self.hosts[host].standing.is_busy {
             self.busy_since.get_or_insert(self.now);

@@ -157,7 +157,9 @@ impl Fast {
             let period = self.rules.rules.retry_period;
             return self.pause(period, Next::FreeLap);
         }
-        if let Some(taken_for) = self.taken_for {
+        if let Some(taken_for) = self.taken_for
+            && self.is_hopeless()
+        {
             // Somebody else tries; what is found will be seen.
             let look = self.look;
             self.look = (look * 8 / 5).min(LAST_LOOK);

@@ -97,6 +97,7 @@ pub struct Fast {
     look: Millis,
     tries_left: u32,
     last_was_zombie: bool,
+    has_attempted: bool,
     has_joined: bool,
     was_hopeless: bool,
     probe: Option<HostIndex>,
@@ -232,6 +233,7 @@ impl Fast {
             look: FIRST_LOOK,
             tries_left: rules.rules.attempts,
             last_was_zombie: false,
+            has_attempted: false,
             has_joined: false,
             was_hopeless: false,
             probe: None,
@@ -301,6 +303,11 @@ impl Fast {
             },
             (Then::TakeSlot, Answer::Crowd(crowd)) => self.take_slot(crowd),
             (Then::Contact(host), Answer::Lease(Permission::Granted)) => self.open(host),
+            (Then::Contact(host), Answer::Lease(Permission::TakenFor(left)))
+                if self.is_last_chance(left) =>
+            {
+                self.open(host);
+            }
             (Then::Contact(host), Answer::Lease(Permission::TakenFor(left))) => {
                 self.hosts[host].is_done = true;
                 self.taken_for = Some(self.taken_for.map_or(left, |taken| taken.min(left)));
@@ -434,7 +441,8 @@ impl Policy for Fast {
         };
         self.is_listed = true;
         self.hosts.resize(count + 1, Host::default());
-        self.preferred = self.preferred.filter(|host| *host <= count);
+        // The list may be another one: who is preferred in it is told anew.
+        self.preferred = None;
         self.seeks_preferred = false;
         self.ask(Question::Standings, Then::Arrange);
     }

@@ -89,7 +89,7 @@ impl Fast {
         let linger = took.clamp(SHORTEST_LINGER, LONGEST_LINGER);
         self.state = match self.probe {
             Some(_) if end == End::Ok => State::Lingering {
-                until: self.now.saturating_add(linger),
+                until: self.now.saturating_add(linger).min(self.deadline),
                 end,
             },
             _ if self.has_joined && self.rules.jitter => {

@@ -514,6 +514,37 @@ fn the_callers_own_attempts_go_from_host_to_host_at_once() {
 }
 
 #[test]
+fn what_others_have_a_lease_of_is_tried_all_the_same_where_nothing_else_can_be() {
+    let mut known = Knowledge::new();
+    let keys = ["h0", "h1"].map(|name| HostKey::of(&endpoint(name)));
+    for key in keys {
+        known.learn(key, Lesson::Mute, 1_000);
+    }
+    let lease = |host| Question::Lease {
+        host,
+        is_urgent: true,
+        spread: 0,
+    };
+    for host in 0..2 {
+        known.answer(lease(host), &keys, 10_000);
+    }
+    // A day is time enough to wait.
+    let mut patient = Script::task(&mut known, 1, 10_010);
+    assert!(patient.step().is_err());
+    let short = rules(Kind::Task, Repeat::Yes, &[("ECF_TIMEOUT", "1")]);
+    let mut short = Script::new(&mut known, short, 1, 10_010);
+    assert_eq!(short.now(), Some(Did::Connect(0)));
+    let all = [("ECF_HOSTFILE_POLICY", "all")];
+    let ping = rules(Kind::Ping, Repeat::Yes, &all);
+    let mut ping = Script::new(&mut known, ping, 1, 10_020);
+    for host in 0..2 {
+        assert_eq!(ping.now(), Some(Did::Connect(host)));
+        ping.refused(host);
+    }
+    assert_eq!(ping.next().1, Did::End(End::Exhausted));
+}
+
+#[test]
 fn a_user_command_has_its_tries_at_the_primary_and_no_others() {
     let mut known = Knowledge::new();
     let rules = rules(Kind::User, Repeat::Yes, &[]);
