@@ -73,6 +73,8 @@ impl Figures {
             return;
         };
         let took = at - record.order.at;
+        let late = (took / 1_000).saturating_sub(record.order.timeout);
+        self.deadline_error = self.deadline_error.max(late);
         match end {
             End::Ok => {
                 self.confirmed += 1;
@@ -81,6 +83,8 @@ impl Figures {
                 self.false_success += u64::from(!has_it);
             }
             End::UnknownOutcome => self.unknown += 1,
+            // One that was never tried is lost.
+            End::Deadline if record.connects == 0 => self.lost += 1,
             End::Deadline => {
                 self.timed_out += 1;
                 let error = (took / 1_000).abs_diff(record.order.timeout);

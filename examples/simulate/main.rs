@@ -69,15 +69,17 @@ fn figures(world: &World) -> Figures {
 
 /// Known outages, both profiles.
 fn table(seed: u64) {
-    for part in [
+    let parts = [
         alone,
         herds,
         outages,
         checkpoints,
         restarts,
+        returns,
         comings_and_goings,
         nodes,
-    ] {
+    ];
+    for part in parts {
         part(seed);
         println!();
     }
@@ -159,6 +161,20 @@ fn restarts(seed: u64) {
         let end = world.records().find_map(|record| record.end);
         let late = end.map_or(0, |(at, _)| (at - RESTART) / 1_000);
         println!("| {} | {late} |", profile.name());
+    }
+}
+
+fn returns(seed: u64) {
+    println!(
+        "A primary is away for 10 s, 20 ms far; commands begin there again after its return.\n"
+    );
+    println!("| profile | after, s |\n|---|---|");
+    for profile in Profile::BOTH {
+        let world = scenarios::far_away(profile, 10_000, seed);
+        let last = world.records().filter(|record| record.by == Some(1));
+        let last = last.map(|record| record.order.at).max().unwrap_or(0);
+        let after = last.saturating_sub(15 * SECOND) as f64 / SECOND as f64;
+        println!("| {} | {after:.1} |", profile.name());
     }
 }
 

@@ -134,6 +134,20 @@ pub fn flapping(profile: Profile, seed: u64) -> World {
     world
 }
 
+/// A primary that is away for ten seconds, far off, beside a backup that is near: commands that
+/// begin long after its return.
+pub fn far_away(profile: Profile, latency: Micros, seed: u64) -> World {
+    let mut world = world(profile, 2, 1, seed);
+    world.latencies[0] = latency;
+    world.turn(5 * SECOND, 0, Condition::Down);
+    world.turn(15 * SECOND, 0, Condition::Well);
+    for command in 0..2_400 {
+        world.command(order(command * SECOND / 20, 0));
+    }
+    world.run(600 * SECOND);
+    world
+}
+
 /// Processes of one node, each of which sends one command after another, while the primary is
 /// silent and then comes back.
 pub fn one_node(profile: Profile, processes: usize, seed: u64) -> World {
@@ -162,6 +176,9 @@ pub fn made_up(profile: Profile, commands: usize, seed: u64) -> World {
     let nodes = chance.within(1, 5) as usize;
     let mut world = world(profile, servers, nodes, chance.number());
     world.loss = chance.one_of(&[0, 0, 0, 1, 5, 30]);
+    for latency in &mut world.latencies {
+        *latency = chance.one_of(&[100, 100, 5_000, 50_000, 250_000]);
+    }
     let length = chance.one_of(&[5, 30, 120]) * SECOND;
     for server in 0..servers {
         let mut at = chance.within(0, length);

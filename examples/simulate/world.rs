@@ -18,8 +18,6 @@ pub type Micros = u64;
 pub type ConnectionId = usize;
 type CommandId = usize;
 
-/// One way through the network.
-const LATENCY: Micros = 100;
 /// A kernel asks again after these times when a connection is not answered.
 const SYN_RETRIES: [Micros; 5] = [1_000_000, 3_000_000, 7_000_000, 15_000_000, 31_000_000];
 /// What a connection may take.
@@ -101,8 +99,11 @@ enum Event {
     Reset(ConnectionId),
     /// The client's patience with a connected server is over.
     Silence(ConnectionId),
+    /// The client's kernel has found that the way is gone.
+    Vanished(ConnectionId),
     ProbeLimit(ConnectionId),
     ProbeSeen(ConnectionId),
+    HalfClose(ConnectionId),
     Turn(usize, Condition),
 }
 
@@ -121,6 +122,8 @@ pub struct World {
     chance: Chance,
     /// Percent of packets that vanish.
     pub loss: u64,
+    /// One way through the network to each server.
+    pub latencies: Vec<Micros>,
     unfinished: usize,
     /// Every time at which a connection to a server was asked for.
     pub connect_times: Vec<(Micros, usize)>,
@@ -152,6 +155,7 @@ impl World {
             settings: configuration.settings().clone(),
             chance: Chance::new(seed),
             loss: 0,
+            latencies: vec![100; rates.len()],
             unfinished: 0,
             connect_times: Vec::new(),
             probe_times: Vec::new(),
@@ -270,16 +274,20 @@ impl World {
             Event::Reply(connection, outcome) => self.ended(connection, outcome, Fault::Closed),
             Event::Closed(connection) => self.broken(connection),
             Event::Reset(connection) => self.broken(connection),
-            Event::Silence(connection) => {
-                let outcome = match self.connections[connection].is_sent {
-                    true => Outcome::Unconfirmed,
-                    false => Outcome::NotSent,
-                };
-                self.ended(connection, outcome, Fault::Mute);
-            }
+            Event::Silence(connection) => self.given_up(connection, Fault::Mute),
+            Event::Vanished(connection) => self.given_up(connection, Fault::Vanished),
+            Event::HalfClose(connection) => self.half_closed(connection),
             Event::ProbeLimit(connection) => self.probed(connection, Sighting::Nothing),
             Event::ProbeSeen(connection) => self.probed(connection, Sighting::Alive),
         }
+    }
+
+    fn given_up(&mut self, connection: ConnectionId, fault: Fault) {
+        let outcome = match self.connections[connection].is_sent {
+            true => Outcome::Unconfirmed,
+            false => Outcome::NotSent,
+        };
+        self.ended(connection, outcome, fault);
     }
 
     // ---- servers ----
@@ -295,7 +303,7 @@ impl World {
             for connection in 0..self.connections.len() {
                 let of = &self.connections[connection];
                 if of.server == server && of.is_open && !of.is_closed {
-                    self.after(LATENCY, Event::Reset(connection));
+                    self.after(self.latencies[server], Event::Reset(connection));
                 }
             }
         }
@@ -304,7 +312,7 @@ impl World {
             for connection in 0..self.connections.len() {
                 let of = &self.connections[connection];
                 if of.server == server && of.is_sent && !of.is_closed {
-                    self.after(LATENCY, Event::Request(connection));
+                    self.after(self.latencies[server], Event::Request(connection));
                 }
             }
         }
@@ -320,9 +328,14 @@ impl World {
         let is_lost = self.is_lost();
         let target = &mut self.servers[server];
         let is_dropped = match target.condition {
-            Condition::Down => return self.after(LATENCY, Event::Refused(id, Fault::Refused)),
+            Condition::Down => {
+                return self.after(self.latencies[server], Event::Refused(id, Fault::Refused));
+            }
             Condition::Unreachable => {
-                return self.after(LATENCY, Event::Refused(id, Fault::Unreachable));
+                return self.after(
+                    self.latencies[server],
+                    Event::Refused(id, Fault::Unreachable),
+                );
             }
             Condition::Blackhole => true,
             _ if target.unaccepted >= BACKLOG => {
@@ -342,9 +355,9 @@ impl World {
         target.unaccepted += 1;
         target.queue.push_back(Work::Accept);
         self.connections[id].life = self.servers[server].life;
-        self.after(LATENCY, Event::SynAck(id));
+        self.after(self.latencies[server], Event::SynAck(id));
         if self.servers[server].condition == Condition::ResetsAtAccept {
-            self.after(2 * LATENCY, Event::Reset(id));
+            self.after(2 * self.latencies[server], Event::Reset(id));
         }
         self.work(server);
     }
@@ -363,6 +376,16 @@ impl World {
         {
             target.queue.push_back(Work::Request(id));
             self.connections[id].has_arrived = true;
+            self.work(server);
+        }
+    }
+
+    fn half_closed(&mut self, id: ConnectionId) {
+        let connection = &self.connections[id];
+        let server = connection.server;
+        let target = &mut self.servers[server];
+        if connection.life == target.life {
+            target.queue.push_back(Work::Close(id));
             self.work(server);
         }
     }
@@ -386,7 +409,7 @@ impl World {
         self.servers[server].is_working = false;
         match work {
             Work::Accept => self.servers[server].unaccepted -= 1,
-            Work::Close(id) => self.after(LATENCY, Event::ProbeSeen(id)),
+            Work::Close(id) => self.after(self.latencies[server], Event::ProbeSeen(id)),
             Work::Request(id) => self.serve(server, id),
         }
         self.work(server);
@@ -418,7 +441,7 @@ impl World {
                 true => 300_000,
                 false => 0,
             };
-            self.after(LATENCY + loss, answer);
+            self.after(self.latencies[server] + loss, answer);
         }
     }
 
@@ -514,7 +537,7 @@ impl World {
                 self.after(CONNECT_LIMIT, Event::ConnectLimit(id));
             }
         }
-        self.after(LATENCY, Event::Syn(id));
+        self.after(self.latencies[server], Event::Syn(id));
         id
     }
 
@@ -547,9 +570,9 @@ impl World {
             Condition::Blackhole | Condition::Unreachable
         );
         match (is_cut, self.settings.profile) {
-            (true, Profile::Fast) => self.after(DEAD_PEER, Event::Silence(id)),
+            (true, Profile::Fast) => self.after(DEAD_PEER, Event::Vanished(id)),
             (true, Profile::Ecflow) => {}
-            (false, _) => self.after(LATENCY, Event::Request(id)),
+            (false, _) => self.after(self.latencies[server], Event::Request(id)),
         }
     }
 
@@ -572,8 +595,11 @@ impl World {
                 self.pump(command);
             }
             Purpose::Probe => {
-                self.servers[server].queue.push_back(Work::Close(id));
-                self.work(server);
+                let now = self.now / 1_000;
+                let policy = &mut self.commands[command].policy;
+                policy.tell(News::Probed(server, Sighting::Connected), now);
+                self.after(self.latencies[server], Event::HalfClose(id));
+                self.pump(command);
             }
         }
     }

@@ -2,6 +2,7 @@
 //! or on the node. What cannot be kept on the node is kept in the handle.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
@@ -13,14 +14,16 @@ use crate::sys::node_file::{self, NoFile, NodeFile};
 
 /// The directory of last resort.
 const USUAL_DIRECTORY: &str = "/tmp";
-/// A turn that was not had comes again soon, in milliseconds.
-const SOON: Millis = 20;
+/// A turn that was not had comes again, in milliseconds.
+const LATER: Millis = 1_000;
 
 /// What a handle keeps.
 #[derive(Default)]
 pub(super) struct Store {
     handle: Mutex<Knowledge>,
     boot: OnceCell<Option<[u8; 16]>>,
+    /// The node's file could not be written.
+    is_unwritable: AtomicBool,
 }
 
 /// The memory of one command.
@@ -44,6 +47,9 @@ impl Memory {
                 // It remembers nothing, and always begins at the primary.
                 (Profile::Ecflow, _) | (_, Some(Kept::Off)) => Place::Nowhere,
                 (_, Some(Kept::Handle)) => Place::Handle,
+                (_, Some(Kept::Node) | None) if store.is_unwritable.load(Ordering::Relaxed) => {
+                    Place::Handle
+                }
                 (_, Some(Kept::Node) | None) => on_node(store, settings).unwrap_or(Place::Handle),
             },
             offset: i128::from(clock::now()) - i128::from(now),
@@ -51,7 +57,12 @@ impl Memory {
     }
 
     fn time(&self, now: Millis) -> Millis {
-        Millis::try_from(i128::from(now) + self.offset).unwrap_or(now)
+        let time = Millis::try_from(i128::from(now) + self.offset).unwrap_or(now);
+        match self.kept {
+            // Others share it: a caller's clock that runs ahead is not theirs.
+            Place::Node { .. } => time.min(clock::now()),
+            Place::Nowhere | Place::Handle => time,
+        }
     }
 
     pub(super) fn answer(
@@ -83,11 +94,18 @@ impl Memory {
         });
         match (edited, question) {
             (Ok(()), _) => written.unwrap_or(answer),
-            (Err(NoFile::Taken), Question::Lease { .. }) => {
-                Answer::Lease(Permission::TakenFor(SOON))
-            }
+            // Where there is no other host nobody is kept waiting by a process that was stopped.
+            (
+                Err(NoFile::Taken),
+                Question::Lease {
+                    is_urgent: false, ..
+                },
+            ) => Answer::Lease(Permission::TakenFor(LATER)),
             (Err(NoFile::Taken), _) => answer,
-            (Err(_), _) => in_handle(),
+            (Err(_), _) => {
+                store.is_unwritable.store(true, Ordering::Relaxed);
+                in_handle()
+            }
         }
     }
 
@@ -103,7 +121,8 @@ impl Memory {
                     let edited = edit(file, *boot, now, &mut |known| {
                         known.learn(key, lesson, now);
                     });
-                    if let Err(NoFile::Unusable(_)) = edited {
+                    if let Err(NoFile::Unusable(_) | NoFile::Absent) = edited {
+                        store.is_unwritable.store(true, Ordering::Relaxed);
                         in_handle();
                     }
                 }
@@ -159,8 +178,9 @@ pub(super) fn problem(settings: &Settings) -> Option<String> {
     let Some(file) = file(settings) else {
         return Some("no directory for the node's memory: it is kept in the handle".into());
     };
-    match file.read() {
-        Ok(_) | Err(NoFile::Absent | NoFile::Taken) => None,
+    // What is in it stays; one that is not there is made.
+    match file.edit(&mut <[u8]>::to_vec) {
+        Ok(()) | Err(NoFile::Absent | NoFile::Taken) => None,
         Err(NoFile::Unusable(why)) => Some(format!(
             "{}: not usable as the node's memory: {why}; it is kept in the handle",
             file.path().display()

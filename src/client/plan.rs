@@ -307,14 +307,30 @@ impl Plan {
                 attempt.progress = Progress::Chosen;
             }
         }
-        let is_left = |attempt: &&UnderWay| attempt.progress == Progress::Opening;
-        let left: Vec<_> = self.under_way.iter().filter(is_left).cloned().collect();
+        let why = match winner {
+            Some(_) => "; another host was quicker",
+            None => "",
+        };
+        self.leave(|attempt| attempt.progress == Progress::Opening, why);
+    }
+
+    /// Connections to backups of a list that is in use no more.
+    fn leave_backups(&mut self) {
+        let is_left =
+            |attempt: &UnderWay| attempt.progress == Progress::Opening && attempt.host > 0;
+        self.leave(is_left, "; the hostfile has changed");
+    }
+
+    fn leave(&mut self, is_left: impl Fn(&UnderWay) -> bool, why: &str) {
+        let left: Vec<_> = self
+            .under_way
+            .iter()
+            .filter(|a| is_left(a))
+            .cloned()
+            .collect();
         for attempt in left {
             let waited = self.now.saturating_sub(attempt.begin);
-            let what = match winner {
-                Some(_) => format!("not connected after {waited} ms; another host was quicker"),
-                None => format!("not connected after {waited} ms"),
-            };
+            let what = format!("not connected after {waited} ms{why}");
             let result = AttemptResult {
                 outcome: Outcome::NotSent,
                 stage: Stage::Connect,
@@ -340,12 +356,20 @@ impl Plan {
             Level::Debug,
             format_args!("hostfile.read backups={}", look.list.len()),
         );
-        self.hosts.truncate(1);
-        self.hosts.extend(look.list);
+        let mut hosts = vec![self.hosts[0].clone()];
+        hosts.extend(look.list);
         if self.settings().profile == Profile::Fast {
-            self.hosts = without_repeats(std::mem::take(&mut self.hosts));
+            hosts = without_repeats(hosts);
         }
+        let is_new = self.hosts != hosts;
+        if is_new {
+            self.leave_backups();
+        }
+        self.hosts = hosts;
         self.keys = self.hosts.iter().map(HostKey::of).collect();
+        if is_new {
+            self.policy.tell(News::NewList, self.now);
+        }
         self.policy.backups(self.hosts.len() - 1);
         let home = self.home.as_ref();
         let home = home.and_then(|home| self.hosts.iter().position(|host| host == home));
@@ -375,6 +399,16 @@ impl Plan {
     pub(super) fn connected(&mut self, host: HostIndex, now: Millis) {
         self.now = self.now.max(now);
         self.policy.tell(News::Connected(host), self.now);
+    }
+
+    /// The look-up of a host's name has begun, or is over.
+    pub(super) fn looking_up(&mut self, host: HostIndex, is_over: bool, now: Millis) {
+        self.now = self.now.max(now);
+        let news = match is_over {
+            true => News::LookedUp(host),
+            false => News::LookingUp(host),
+        };
+        self.policy.tell(news, self.now);
     }
 
     /// A connection could not be made.

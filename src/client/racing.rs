@@ -32,7 +32,9 @@ pub(super) fn drive(
             }
             Move::Connect { host } => {
                 let endpoint = plan.host(host).clone();
-                race.connect(host, &endpoint, connect_limit);
+                if race.connect(host, &endpoint, connect_limit).is_pending() {
+                    plan.looking_up(host, false, clock::now());
+                }
             }
             Move::Probe { host, limit } => probe(plan, &mut race, host, limit),
             Move::Send {
@@ -50,7 +52,8 @@ pub(super) fn drive(
                     silence,
                 };
                 let result = command.attempt(&endpoint, limit, addresses, cancel, line, text);
-                plan.ended(host, fault_of(&result), result, clock::now());
+                let fault = fault_of(&result, race.patience_ended());
+                plan.ended(host, fault, result, clock::now());
             }
             // Asked only while something is sent, or of those who make whole attempts.
             Move::GiveUp | Move::Step(Step::Attempt { .. }) => {}
@@ -58,11 +61,8 @@ pub(super) fn drive(
     }
 }
 
-fn probe(plan: &mut Plan, race: &mut Race<'_>, host: HostIndex, limit: u64) {
-    let endpoint = plan.host(host).clone();
-    if let Some(event) = race.probe(host, &endpoint, limit) {
-        tell(plan, event);
-    }
+fn probe(plan: &Plan, race: &mut Race<'_>, host: HostIndex, limit: u64) {
+    race.probe(host, plan.host(host), limit);
 }
 
 /// Looks after the plan while an exchange waits for its server.
@@ -93,6 +93,7 @@ impl Conductor for Watch<'_> {
 fn tell(plan: &mut Plan, event: Event) {
     let now = clock::now();
     match event {
+        Event::LookedUp(host) => plan.looking_up(host, true, now),
         Event::Connected(host) => plan.connected(host, now),
         Event::Failed(host, failure) => {
             let fault = fault(failure.stage, failure.sent, failure.errno);
@@ -103,22 +104,30 @@ fn tell(plan: &mut Plan, event: Event) {
                 Found::Server => Sighting::Alive,
                 Found::Nobody => Sighting::Nobody,
                 Found::Silence => Sighting::Nothing,
+                Found::Connection => Sighting::Connected,
             };
             plan.probed(host, sighting, now);
         }
     }
 }
 
-fn fault_of(result: &AttemptResult) -> Fault {
+/// `patience_ended`: this side did not wait any longer.
+fn fault_of(result: &AttemptResult, patience_ended: bool) -> Fault {
     let sent = match result.outcome {
         Outcome::Unconfirmed => Sent::Yes,
         _ => Sent::No,
     };
-    fault(result.stage, sent, result.errno)
+    match fault(result.stage, sent, result.errno) {
+        Fault::Mute if !patience_ended => Fault::Vanished,
+        fault => fault,
+    }
 }
 
 /// The errors of this side.
-const OWN: [i32; 6] = [
+const OWN: [i32; 9] = [
+    libc::EACCES,
+    libc::EPERM,
+    libc::EAFNOSUPPORT,
     libc::EMFILE,
     libc::ENFILE,
     libc::ENOBUFS,

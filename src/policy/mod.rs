@@ -150,8 +150,10 @@ pub enum Fault {
     Broken,
     /// The server closed, or did not answer as an ecFlow server does.
     Closed,
-    /// The server was connected, and said nothing for too long.
+    /// The server was connected, and said nothing for as long as there was patience.
     Mute,
+    /// The kernel has found that the connection leads nowhere any more.
+    Vanished,
     /// A second connection proved that the server is gone.
     Gone,
 }
@@ -165,6 +167,8 @@ pub enum Sighting {
     Nobody,
     /// Nothing within the time: a server that is busy or stopped, or a network that is silent.
     Nothing,
+    /// A connection is there; more is to come.
+    Connected,
 }
 
 /// What a policy that opens several connections is told.
@@ -172,6 +176,10 @@ pub enum Sighting {
 pub enum News {
     /// The answer to [`Action::Ask`].
     Answer(Answer),
+    /// The name of this host is being looked up, and its silence does not count yet.
+    LookingUp(HostIndex),
+    /// The look-up is over.
+    LookedUp(HostIndex),
     /// A connection is there.
     Connected(HostIndex),
     /// A connection could not be made.
@@ -181,6 +189,8 @@ pub enum News {
     Ended(Outcome, Fault),
     /// What a probe of this host found.
     Probed(HostIndex, Sighting),
+    /// The backups are others than before.
+    NewList,
     /// This host of a list that was just read comes before all others while it is well.
     Preferred(HostIndex),
 }

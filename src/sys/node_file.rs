@@ -39,7 +39,8 @@ impl From<io::Error> for NoFile {
 
 /// Where the file is: the first of `directories` that there is.
 pub(crate) fn path(directories: &[PathBuf], longest: usize) -> Option<NodeFile> {
-    let directory = directories.iter().find(|directory| directory.is_dir())?;
+    let is_usable = |directory: &&PathBuf| directory.is_dir() && !is_shared_by_nodes(directory);
+    let directory = directories.iter().find(is_usable)?;
     // SAFETY: geteuid has no preconditions.
     let user = unsafe { libc::geteuid() };
     Some(NodeFile {
@@ -72,16 +73,26 @@ impl NodeFile {
     /// Replaces all of it by what `change` makes of it. Waits a few milliseconds for its turn,
     /// no longer: a process that was stopped while it wrote holds nobody up.
     pub(crate) fn edit(&self, change: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Result<(), NoFile> {
+        if !may_write(self.longest) {
+            return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
+        }
         let file = self.open(libc::O_RDWR | libc::O_CREAT)?;
         take_turn(&file)?;
-        let before = self.contents(&file)?;
+        let written = self.replace(&file, change);
+        // A child that was forked meanwhile has the descriptor, too: closing it is not enough.
+        // SAFETY: the descriptor is open.
+        unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+        Ok(written?)
+    }
+
+    fn replace(&self, file: &File, change: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> io::Result<()> {
+        let before = self.contents(file)?;
         let after = change(&before);
         // One write of less than a page: those who read see all of it or a sum that is wrong.
         file.write_all_at(&after, 0)?;
         if before.len() > after.len() {
             file.set_len(after.len() as u64)?;
         }
-        // The turn ends when the file is closed.
         Ok(())
     }
 
@@ -115,7 +126,6 @@ impl NodeFile {
             () if metadata.uid() != self.user => Some("it is another user's"),
             () if metadata.mode() & 0o077 != 0 => Some("others may use it"),
             () if metadata.nlink() != 1 => Some("it has more than one name"),
-            () if is_shared_by_nodes(&file) => Some("it is not on this node"),
             () => None,
         };
         match wrong {
@@ -123,6 +133,17 @@ impl NodeFile {
             None => Ok(file),
         }
     }
+}
+
+/// Whether the process may write files of this length. One that may not is sent a signal for it.
+fn may_write(length: usize) -> bool {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the place is writable.
+    let outcome = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    outcome == 0 && limit.rlim_cur >= length as libc::rlim_t
 }
 
 fn take_turn(file: &File) -> Result<(), NoFile> {
@@ -146,7 +167,7 @@ fn take_turn(file: &File) -> Result<(), NoFile> {
 /// File systems that several nodes see: what is true on one is not on another, and the server
 /// of one that hangs would hang a job.
 #[cfg(target_os = "linux")]
-fn is_shared_by_nodes(file: &File) -> bool {
+fn is_shared_by_nodes(directory: &Path) -> bool {
     /// By their magic numbers: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, GPFS, BeeGFS, OCFS2, GFS2,
     /// and FUSE, which may be anything.
     const SHARED: [u32; 12] = [
@@ -163,10 +184,13 @@ fn is_shared_by_nodes(file: &File) -> bool {
         0x0116_1970,
         0x6573_5546,
     ];
+    let Ok(name) = CString::new(directory.as_os_str().as_bytes()) else {
+        return true;
+    };
     // SAFETY: all zeros are a valid statfs.
     let mut system: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the descriptor is open, and the place is writable.
-    let outcome = unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut system) };
+    // SAFETY: a NUL-terminated name, and a writable place.
+    let outcome = unsafe { libc::statfs(name.as_ptr(), &raw mut system) };
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -177,7 +201,7 @@ fn is_shared_by_nodes(file: &File) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_shared_by_nodes(_: &File) -> bool {
+fn is_shared_by_nodes(_: &Path) -> bool {
     false
 }
 

@@ -113,16 +113,6 @@ impl AddressBook {
         })
     }
 
-    /// The first address of `endpoint` that is known without asking.
-    pub(super) fn last_good(&self, endpoint: &Endpoint) -> Option<SocketAddr> {
-        let known = || {
-            let ips = self.last_good_ips(&endpoint.host)?;
-            Some(with_port(&ips, endpoint.port))
-        };
-        let addresses = without_resolver(endpoint).or_else(known)?;
-        addresses.first().copied()
-    }
-
     fn last_good_ips(&self, host: &Host) -> Option<Vec<IpAddr>> {
         self.0.lock().get(host).cloned()
     }

@@ -15,7 +15,7 @@ mod tls;
 pub use crate::sys::cancel::{Cancel, CancelWatch};
 pub use addresses::AddressBook;
 pub use exchange::exchange;
-pub use race::{Conductor, Event, Found, Instruction, Race};
+pub use race::{Begun, Conductor, Event, Found, Instruction, Race};
 #[cfg(feature = "tls")]
 pub use tls::{NameCheck, Trust};
 

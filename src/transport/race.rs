@@ -30,6 +30,8 @@ const LOOK_UP_SLICE: Millis = 5;
 /// What happened to a connection.
 #[derive(Debug)]
 pub enum Event {
+    /// The name of this host was looked up.
+    LookedUp(usize),
     /// The connection to this host is there.
     Connected(usize),
     /// It could not be made.
@@ -47,6 +49,25 @@ pub enum Found {
     Nobody,
     /// Nothing in time.
     Silence,
+    /// A connection; more is to come.
+    Connection,
+}
+
+/// Whether a connection could be begun at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It was.
+    Connecting,
+    /// First its name is looked up.
+    LookingUp,
+}
+
+impl Begun {
+    /// Whether its name is being looked up.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        self == Self::LookingUp
+    }
 }
 
 /// How the wait for an exchange's own connection ended.
@@ -98,7 +119,10 @@ impl Company for Conducted<'_, '_> {
             match waited {
                 Waited::Ready => return Ok(Companied::Ready),
                 Waited::Cancelled => return Ok(Companied::Cancelled),
-                Waited::TimedOut if clock::now() >= until => return Ok(Companied::TimedOut),
+                Waited::TimedOut if clock::now() >= until => {
+                    self.race.patience_ended = true;
+                    return Ok(Companied::TimedOut);
+                }
                 Waited::TimedOut => {}
             }
         }
@@ -111,6 +135,9 @@ pub struct Race<'a> {
     cancel: CancelWatch<'a>,
     lanes: Vec<Lane>,
     probes: Vec<Probe>,
+    /// Whom the exchange under way, or the last one, goes to.
+    peer: Option<(usize, SocketAddr)>,
+    patience_ended: bool,
 }
 
 struct Lane {
@@ -142,10 +169,9 @@ enum LaneStage {
 /// A connection that is opened to see whether it is, and closed on this side: a server that
 /// works closes it, too.
 struct Probe {
-    host: usize,
-    address: SocketAddr,
-    stream: TcpStream,
-    is_connected: bool,
+    lane: Lane,
+    /// The connection, once it is there.
+    stream: Option<TcpStream>,
     until: Millis,
 }
 
@@ -158,65 +184,59 @@ impl<'a> Race<'a> {
             cancel,
             lanes: Vec::new(),
             probes: Vec::new(),
+            peer: None,
+            patience_ended: false,
         }
+    }
+
+    /// Whether the last exchange ended because this side did not wait any longer.
+    #[must_use]
+    pub fn patience_ended(&self) -> bool {
+        self.patience_ended
     }
 
     /// Begins to connect to a host, instead of what was begun before; each of its addresses has `limit` milliseconds at most, all
     /// together, and its name some time more.
-    pub fn connect(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) {
-        let mut lane = Lane {
-            host,
-            endpoint: endpoint.clone(),
-            connect_limit: limit,
-            remark: String::new(),
-            stage: LaneStage::Told,
-            failures: Vec::new(),
-        };
-        lane.stage = match self.addresses.begin(endpoint) {
-            Address::Known(addresses) => lane.connecting(addresses),
-            Address::Pending(look_up) => LaneStage::LookingUp {
-                look_up,
-                since: clock::now(),
-            },
-            Address::Unasked(why) => match self.addresses.settle(endpoint, Err(why)) {
-                Ok(found) => lane.connecting(found.addresses),
-                Err(failure) => LaneStage::Failed(failure),
-            },
+    pub fn connect(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) -> Begun {
+        let lane = Lane::begin(host, endpoint, limit, self.addresses);
+        let begun = match lane.stage {
+            LaneStage::LookingUp { .. } => Begun::LookingUp,
+            _ => Begun::Connecting,
         };
         self.lanes.retain(|other| other.host != host);
         self.lanes.push(lane);
+        begun
     }
 
-    /// Begins to probe a host, at the address that it had last.
-    pub fn probe(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) -> Option<Event> {
-        let Some(address) = self.addresses.last_good(endpoint) else {
-            return Some(Event::Probed(host, Found::Silence));
-        };
-        match begin_connect(&address) {
-            Ok((stream, is_connected)) => {
-                self.probes.push(Probe {
-                    host,
-                    address,
-                    stream,
-                    is_connected,
-                    until: clock::start().saturating_add(limit),
-                });
-                if is_connected {
-                    self.probes.last().map(Probe::close_own_side);
-                }
-                None
+    /// Begins to probe a host: at the address of the exchange under way, if that goes to it.
+    pub fn probe(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) {
+        let lane = match self.peer {
+            Some((at, address)) if at == host => {
+                let mut lane = Lane::new(host, endpoint, limit);
+                lane.stage = lane.connecting(vec![address]);
+                lane
             }
-            Err(why) => Some(Event::Probed(host, found(&why))),
-        }
+            _ => Lane::begin(host, endpoint, limit, self.addresses),
+        };
+        self.probes.push(Probe {
+            lane,
+            stream: None,
+            until: clock::start().saturating_add(limit),
+        });
     }
 
     /// Hands over the connection to `host`, with what is to be told of it; all others are
     /// closed, but for probes.
     pub fn take(&mut self, host: usize) -> Option<(TcpStream, String)> {
+        self.patience_ended = false;
+        self.peer = None;
         let lanes = std::mem::take(&mut self.lanes);
         let lane = lanes.into_iter().find(|lane| lane.host == host)?;
         match lane.stage {
-            LaneStage::Connected(stream) => Some((stream, lane.remark)),
+            LaneStage::Connected(stream) => {
+                self.peer = stream.peer_addr().ok().map(|address| (host, address));
+                Some((stream, lane.remark))
+            }
             _ => None,
         }
     }
@@ -281,24 +301,22 @@ impl<'a> Race<'a> {
     /// What is waited for; `own` first.
     fn descriptors<'b>(&'b self, own: Option<(BorrowedFd<'b>, For)>) -> Vec<(BorrowedFd<'b>, For)> {
         let mut fds: Vec<_> = own.into_iter().collect();
-        for lane in &self.lanes {
+        let probing = self.probes.iter().map(|probe| &probe.lane);
+        for lane in self.lanes.iter().chain(probing) {
             if let LaneStage::Connecting { open, .. } = &lane.stage {
                 fds.extend(open.iter().map(|(_, s)| (s.as_fd(), For::Writing)));
             }
         }
-        for probe in &self.probes {
-            let what = match probe.is_connected {
-                true => For::Reading,
-                false => For::Writing,
-            };
-            fds.push((probe.stream.as_fd(), what));
-        }
+        let connected = self.probes.iter().filter_map(|probe| probe.stream.as_ref());
+        fds.extend(connected.map(|stream| (stream.as_fd(), For::Reading)));
         fds
     }
 
     /// When something is to be done though nothing happens.
     fn next_time(&self) -> Millis {
-        let lanes = self.lanes.iter().map(|lane| match &lane.stage {
+        let probing = self.probes.iter().map(|probe| &probe.lane);
+        let lanes = self.lanes.iter().chain(probing);
+        let lanes = lanes.map(|lane| match &lane.stage {
             LaneStage::LookingUp { .. } => clock::now() + LOOK_UP_SLICE,
             LaneStage::Connecting {
                 rest,
@@ -325,18 +343,43 @@ impl<'a> Race<'a> {
             .collect();
         self.lanes
             .retain(|lane| !matches!(lane.stage, LaneStage::Told));
-        self.probes.retain_mut(|probe| match probe.advance() {
-            Some(found) => {
-                events.push(Event::Probed(probe.host, found));
-                false
-            }
-            None => true,
+        self.probes.retain_mut(|probe| {
+            let found = probe.advance(addresses);
+            events.extend(found.map(|found| Event::Probed(probe.lane.host, found)));
+            matches!(found, None | Some(Found::Connection))
         });
         events
     }
 }
 
 impl Lane {
+    fn new(host: usize, endpoint: &Endpoint, limit: Millis) -> Self {
+        Self {
+            host,
+            endpoint: endpoint.clone(),
+            connect_limit: limit,
+            remark: String::new(),
+            stage: LaneStage::Told,
+            failures: Vec::new(),
+        }
+    }
+
+    fn begin(host: usize, endpoint: &Endpoint, limit: Millis, book: &AddressBook) -> Self {
+        let mut lane = Self::new(host, endpoint, limit);
+        lane.stage = match book.begin(endpoint) {
+            Address::Known(addresses) => lane.connecting(addresses),
+            Address::Pending(look_up) => LaneStage::LookingUp {
+                look_up,
+                since: clock::now(),
+            },
+            Address::Unasked(why) => match book.settle(endpoint, Err(why)) {
+                Ok(found) => lane.connecting(found.addresses),
+                Err(failure) => LaneStage::Failed(failure),
+            },
+        };
+        lane
+    }
+
     fn connecting(&self, addresses: Vec<SocketAddr>) -> LaneStage {
         LaneStage::Connecting {
             rest: addresses.into(),
@@ -361,6 +404,7 @@ impl Lane {
                 Ok(found) => {
                     self.remark = found.remark;
                     self.stage = self.connecting(found.addresses);
+                    return Some(Event::LookedUp(self.host));
                 }
                 Err(failure) => self.stage = LaneStage::Failed(failure),
             }
@@ -450,23 +494,9 @@ impl Lane {
 }
 
 impl Probe {
-    fn close_own_side(&self) {
-        self.stream.shutdown(Shutdown::Write).ok();
-    }
-
-    fn advance(&mut self) -> Option<Found> {
-        if !self.is_connected {
-            match tcp::outcome(&self.stream, &self.address) {
-                Some(Ok(())) => {
-                    self.is_connected = true;
-                    self.close_own_side();
-                }
-                Some(Err(why)) => return Some(found(&why)),
-                None => {}
-            }
-        }
-        if self.is_connected {
-            match self.stream.read(&mut [0; 512]) {
+    fn advance(&mut self, book: &AddressBook) -> Option<Found> {
+        if let Some(stream) = &mut self.stream {
+            match stream.read(&mut [0; 512]) {
                 // It says something, or closes: it works.
                 Ok(_) => return Some(Found::Server),
                 Err(why)
@@ -474,22 +504,36 @@ impl Probe {
                         why.kind(),
                         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                     ) => {}
-                Err(why) => return Some(found(&why)),
+                Err(why) => return Some(found(errno(&why))),
+            }
+        } else {
+            match self.lane.advance(book) {
+                Some(Event::Connected(_)) => {
+                    if let LaneStage::Connected(stream) =
+                        std::mem::replace(&mut self.lane.stage, LaneStage::Told)
+                    {
+                        // A server that works closes its side, too.
+                        stream.shutdown(Shutdown::Write).ok();
+                        self.stream = Some(stream);
+                    }
+                    return Some(Found::Connection);
+                }
+                Some(Event::Failed(_, failure)) => return Some(found(failure.errno)),
+                _ => {}
             }
         }
         (clock::now() >= self.until).then_some(Found::Silence)
     }
 }
 
-fn found(why: &io::Error) -> Found {
-    match errno(why) {
-        libc::ETIMEDOUT
-        | libc::EADDRNOTAVAIL
-        | libc::EMFILE
-        | libc::ENFILE
-        | libc::ENOBUFS
-        | libc::ENOMEM
-        | libc::EAGAIN => Found::Silence,
-        _ => Found::Nobody,
+/// What an error says of a host; most are of this side, or of nobody.
+fn found(errno: i32) -> Found {
+    match errno {
+        libc::ECONNREFUSED
+        | libc::ECONNRESET
+        | libc::EHOSTUNREACH
+        | libc::ENETUNREACH
+        | libc::EHOSTDOWN => Found::Nobody,
+        _ => Found::Silence,
     }
 }

@@ -136,6 +136,18 @@ fn a_server_that_comes_back_soon_is_found_a_quarter_of_a_second_later() {
 }
 
 #[test]
+fn a_primary_that_is_far_away_is_found_again_beside_a_backup_that_is_near() {
+    for latency in [1_000, 10_000, 50_000] {
+        let world = scenarios::far_away(Profile::Fast, latency, 1);
+        let late = world
+            .records()
+            .filter(|record| record.order.at > 75 * SECOND);
+        let there = late.filter(|record| record.by == Some(0)).count();
+        assert!(there > 800, "{latency} us: {there} of 900");
+    }
+}
+
+#[test]
 fn a_primary_that_comes_and_goes_is_followed_no_more_than_once_a_minute() {
     let world: World = scenarios::flapping(Profile::Fast, 1);
     let changes = views::returns_to_primary(&world);

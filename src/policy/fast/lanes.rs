@@ -14,7 +14,7 @@ impl Fast {
         let connected = self.order.iter().chain(&[0]);
         if let Some(host) = connected
             .copied()
-            .find(|host| self.hosts[*host].lane == Lane::Open)
+            .find(|host| matches!(self.hosts[*host].lane, Lane::Open { .. }))
         {
             self.send_to(host);
             return None;
@@ -71,7 +71,19 @@ impl Fast {
                 }
                 _ => at.saturating_add(self.rules.hedge),
             },
+            // It is asked once more, but not again and again.
+            Some((host, at)) if self.is_patient_with(host) && !self.hosts[host].is_done => {
+                at.saturating_add(SILENT)
+            }
             _ => 0,
+        }
+    }
+
+    pub(super) fn set_silent_since(&mut self, host: HostIndex, since: Option<Millis>) {
+        if let Some(host) = self.hosts.get_mut(host)
+            && let Lane::Opening { .. } = host.lane
+        {
+            host.lane = Lane::Opening { since };
         }
     }
 
@@ -91,7 +103,7 @@ impl Fast {
     pub(super) fn tell_silent_ones(&mut self) {
         let now = self.now;
         for (index, host) in self.hosts.iter_mut().enumerate() {
-            if let Lane::Opening { since } = host.lane
+            if let Lane::Opening { since: Some(since) } = host.lane
                 && now >= since + SILENT
                 && !host.is_told_silent
                 && !host.standing.is_busy
@@ -108,7 +120,8 @@ impl Fast {
     /// A host that is known to be dead is contacted by one command at a time.
     pub(super) fn contact(&mut self, host: HostIndex) {
         let is_dead = self.hosts[host].standing.health == Health::Dead;
-        match is_dead && self.rules.rules.travel == Travel::Laps {
+        let has_lease = host == 0 && self.has_lease;
+        match is_dead && !has_lease && self.rules.rules.travel == Travel::Laps {
             true => {
                 let lease = Question::Lease {
                     host,
@@ -145,9 +158,16 @@ impl Fast {
         since.is_some_and(|since| self.now < since.saturating_add(self.rules.silence))
     }
 
-    /// Whether there is no time to wait for a lease, and nothing has been tried yet.
+    pub(super) fn half_time(&self) -> Millis {
+        self.begin + self.give_up_at().saturating_sub(self.begin) / 2
+    }
+
+    /// Whether nothing has been tried yet, and there is little time for waiting: no command ends
+    /// without an attempt.
     pub(super) fn is_last_chance(&self, lease: Millis) -> bool {
-        !self.has_attempted && self.now.saturating_add(lease) >= self.give_up_at()
+        let is_late =
+            self.now >= self.half_time() || self.now.saturating_add(lease) >= self.give_up_at();
+        !self.has_attempted && is_late
     }
 
     pub(super) fn open(&mut self, host: HostIndex) {
@@ -159,7 +179,8 @@ impl Fast {
         self.last_opened = Some((host, self.now));
         match self.means {
             Means::Racing => {
-                self.hosts[host].lane = Lane::Opening { since: self.now };
+                let since = Some(self.now);
+                self.hosts[host].lane = Lane::Opening { since };
                 self.hosts[host].is_told_silent = false;
                 self.queue.push_back(Action::Connect { host });
                 self.state = State::Racing;
@@ -181,9 +202,18 @@ impl Fast {
     }
 
     pub(super) fn send_to(&mut self, host: HostIndex) {
+        let took = match self.hosts[host].lane {
+            Lane::Open { took } => took,
+            _ => 0,
+        };
+        let silence = took.saturating_mul(SILENCE_RATIO).max(SHORTEST_SILENCE);
+        let silence = silence.max(self.rules.hedge).min(SILENT);
+        if self.probe == Some(host) {
+            self.probe = None;
+        }
         for (index, other) in self.hosts.iter_mut().enumerate() {
-            if let Lane::Opening { since } = other.lane
-                && self.now >= since + self.rules.hedge.max(1)
+            if let Lane::Opening { since: Some(since) } = other.lane
+                && self.now >= since + silence
                 && !other.is_told_silent
                 && !other.standing.is_busy
             {

@@ -10,8 +10,7 @@ impl Fast {
             host.is_done = false;
         }
         self.lap_was_answered = false;
-        let backup_is_opening = self.hosts[1..].iter().any(|h| h.lane != Lane::None);
-        match self.is_listed && !backup_is_opening {
+        match self.is_listed {
             true => self.state = State::Listing,
             false => self.ask(Question::Standings, Then::Arrange),
         }
@@ -70,6 +69,7 @@ impl Fast {
         match self.means {
             Means::Racing => {
                 self.probe = Some(0);
+                self.probe_is_connected = false;
                 self.queue.push_back(Action::Probe {
                     host: 0,
                     limit: PROBE,
@@ -113,7 +113,9 @@ impl Fast {
 
     pub(super) fn take_slot(&mut self, crowd: u32) {
         let spread = crowd.saturating_mul(crowd).saturating_mul(SLOT);
-        match self.dice.up_to(WINDOW.min(spread.into())) {
+        let half_of_the_time = self.give_up_at().saturating_sub(self.now) / 2;
+        let longest = WINDOW.min(spread.into()).min(half_of_the_time);
+        match self.dice.up_to(longest) {
             0 => self.state = State::Racing,
             wait => self.pause(wait, Next::Race),
         }
@@ -165,6 +167,10 @@ impl Fast {
             self.look = (look * 8 / 5).min(LAST_LOOK);
             let wait = taken_for.min(look).max(1);
             let wait = wait + self.spread(wait / 10);
+            let wait = match self.has_attempted {
+                true => wait,
+                false => wait.min(self.half_time().saturating_sub(self.now)),
+            };
             return self.pause(wait, Next::FreeLap);
         }
         if self.now.saturating_sub(failing_since) >= SOON {

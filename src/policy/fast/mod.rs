@@ -39,8 +39,15 @@ const LOOK_AFTER: Millis = 2_000;
 /// How long a probe may take.
 const PROBE: Millis = 1_000;
 /// A command waits no longer than this for the probe that it makes for the others.
+/// A probe that is only refused an answer by time is cut short, but for one of some; a primary
+/// that is far away is found by that one.
 const LONGEST_LINGER: Millis = 250;
-const SHORTEST_LINGER: Millis = 5;
+const SHORTEST_LINGER: Millis = 15;
+const PATIENT: Millis = 8;
+/// A connection that was open for so many times as long as it took another to be there, and for
+/// this time at least, was silent.
+const SILENCE_RATIO: Millis = 4;
+const SHORTEST_SILENCE: Millis = 50;
 /// A host died a moment ago.
 const MOMENT: Millis = 5_000;
 /// Commands that change hosts together are spread: the second over a slot, the third over four
@@ -101,6 +108,9 @@ pub struct Fast {
     has_joined: bool,
     was_hopeless: bool,
     probe: Option<HostIndex>,
+    probe_is_connected: bool,
+    /// This command has the lease of the primary.
+    has_lease: bool,
     has_asked_to_probe: bool,
 }
 
@@ -120,9 +130,13 @@ enum Lane {
     #[default]
     None,
     Opening {
-        since: Millis,
+        /// `None` while the name is looked up.
+        since: Option<Millis>,
     },
-    Open,
+    Open {
+        /// How long it took.
+        took: Millis,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -237,6 +251,8 @@ impl Fast {
             has_joined: false,
             was_hopeless: false,
             probe: None,
+            probe_is_connected: false,
+            has_lease: false,
             has_asked_to_probe: false,
             means,
             rules,
@@ -298,7 +314,10 @@ impl Fast {
                 self.ask_again();
             }
             (Then::Probe, Answer::Lease(permission)) => match permission {
-                Permission::Granted => self.begin_probe(),
+                Permission::Granted => {
+                    self.has_lease = true;
+                    self.begin_probe();
+                }
                 Permission::TakenFor(_) => self.approach(),
             },
             (Then::TakeSlot, Answer::Crowd(crowd)) => self.take_slot(crowd),
@@ -314,7 +333,10 @@ impl Fast {
                 self.state = State::Racing;
             }
             (Then::NewLap, Answer::Retry(false)) => {
-                let wait = self.dice.up_to(LONGEST_PAUSE);
+                let wait = match self.rules.jitter {
+                    true => self.dice.up_to(LONGEST_PAUSE),
+                    false => LONGEST_PAUSE,
+                };
                 self.pause(wait, Next::FreeLap);
             }
             (Then::NewLap, Answer::Retry(true)) => self.new_lap(),
@@ -441,8 +463,6 @@ impl Policy for Fast {
         };
         self.is_listed = true;
         self.hosts.resize(count + 1, Host::default());
-        // The list may be another one: who is preferred in it is told anew.
-        self.preferred = None;
         self.seeks_preferred = false;
         self.ask(Question::Standings, Then::Arrange);
     }
@@ -469,18 +489,21 @@ impl Policy for Fast {
             Outcome::Unconfirmed if took >= self.rules.silence => Fault::Mute,
             _ => Fault::Closed,
         };
-        self.ended(host, outcome, fault);
+        self.ended(host, outcome, fault, took);
     }
 
     fn tell(&mut self, news: News, now: Millis) {
         self.advance(now);
         match news {
             News::Answer(answer) => self.answered(answer),
+            News::LookingUp(host) => self.set_silent_since(host, None),
+            News::LookedUp(host) => self.set_silent_since(host, Some(self.now)),
             News::Connected(host) => {
                 if let Some(host) = self.hosts.get_mut(host)
-                    && matches!(host.lane, Lane::Opening { .. })
+                    && let Lane::Opening { since } = host.lane
                 {
-                    host.lane = Lane::Open;
+                    let took = since.map_or(0, |since| self.now.saturating_sub(since));
+                    host.lane = Lane::Open { took };
                     if let State::Paused { .. } = self.state {
                         self.state = State::Racing;
                     }
@@ -495,11 +518,15 @@ impl Policy for Fast {
                 }
             }
             News::Ended(outcome, fault) => {
-                if let State::Sending { host, .. } = self.state {
-                    self.ended(host, outcome, fault);
+                if let State::Sending { host, since, .. } = self.state {
+                    self.ended(host, outcome, fault, self.now.saturating_sub(since));
                 }
             }
             News::Probed(host, sighting) => self.probed(host, sighting),
+            News::NewList => {
+                self.preferred = None;
+                self.hosts[1..].fill(Host::default());
+            }
             News::Preferred(host) => {
                 self.seeks_preferred = false;
                 self.preferred = Some(host).filter(|host| *host < self.hosts.len());

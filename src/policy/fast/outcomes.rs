@@ -8,11 +8,35 @@ impl Fast {
             self.hosts[host].lane = Lane::None;
             return;
         }
-        if let Some(lesson) = lesson(fault)
-            && !(lesson == Lesson::Silent && self.hosts[host].is_told_silent)
-        {
-            self.queue.push_back(Action::Learn { host, lesson });
+        if fault != Fault::Silent || !self.hosts[host].is_told_silent {
+            self.teach(host, fault, 0);
         }
+        self.give_up(host, fault);
+    }
+
+    /// Tells the others what they may learn from a fault, which came after a time. One that only
+    /// this command's own patience made is no lesson.
+    fn teach(&mut self, host: HostIndex, fault: Fault, took: Millis) {
+        let lesson = match fault {
+            // The caller's own means may have many reasons.
+            Fault::Refused if self.means == Means::Single => Some(Lesson::Failed),
+            Fault::Refused => Some(Lesson::Refused),
+            Fault::Unreachable => Some(Lesson::Unreachable),
+            Fault::Silent | Fault::Vanished => Some(Lesson::Silent),
+            Fault::Mute if took >= self.rules.silence => Some(Lesson::Mute),
+            Fault::Mute
+            | Fault::Unresolved
+            | Fault::Local
+            | Fault::Broken
+            | Fault::Closed
+            | Fault::Gone => None,
+        };
+        let learn = lesson.map(|lesson| Action::Learn { host, lesson });
+        self.queue.extend(learn);
+    }
+
+    fn give_up(&mut self, host: HostIndex, fault: Fault) {
+        self.last_was_zombie = false;
         self.hosts[host].lane = Lane::None;
         self.tries_left = self.tries_left.saturating_sub(1);
         let may_try_again = self.hosts[host].tries < self.rules.rules.attempts;
@@ -32,7 +56,7 @@ impl Fast {
         }
     }
 
-    pub(super) fn ended(&mut self, host: HostIndex, outcome: Outcome, fault: Fault) {
+    pub(super) fn ended(&mut self, host: HostIndex, outcome: Outcome, fault: Fault, took: Millis) {
         let is_late = self.now >= self.give_up_at();
         self.last_was_zombie = outcome == Outcome::Zombie;
         if !matches!(
@@ -49,8 +73,7 @@ impl Fast {
             Outcome::Rejected => self.finish(End::Rejected),
             Outcome::Fatal => self.finish(End::Fatal),
             Outcome::Unconfirmed if self.rules.rules.repeat == Repeat::No => {
-                self.queue
-                    .extend(lesson(fault).map(|lesson| Action::Learn { host, lesson }));
+                self.teach(host, fault, took);
                 self.finish(End::UnknownOutcome);
             }
             _ if is_late => self.finish(End::Deadline),
@@ -58,7 +81,8 @@ impl Fast {
             Outcome::Zombie => self.not_taken(host, self.rules.rules.on_zombie),
             Outcome::Halted => self.not_taken(host, self.rules.rules.on_halted),
             Outcome::NotSent | Outcome::Unconfirmed => {
-                self.failed(host, fault);
+                self.teach(host, fault, took);
+                self.give_up(host, fault);
                 self.last_opened = None;
                 self.go_on_after_failure(host);
             }
@@ -85,8 +109,7 @@ impl Fast {
     }
 
     pub(super) fn finish(&mut self, end: End) {
-        let took = self.now.saturating_sub(self.begin);
-        let linger = took.clamp(SHORTEST_LINGER, LONGEST_LINGER);
+        let linger = self.linger();
         self.state = match self.probe {
             Some(_) if end == End::Ok => State::Lingering {
                 until: self.now.saturating_add(linger).min(self.deadline),
@@ -100,13 +123,21 @@ impl Fast {
     }
 
     pub(super) fn linger_over(&mut self, end: End) {
-        if let Some(host) = self.probe.take() {
-            self.queue.push_back(Action::Learn {
-                host,
-                lesson: Lesson::ProbedBadly,
-            });
-        }
+        // It was cut short by this side, so it has shown nothing.
+        self.probe = None;
         self.finish(end);
+    }
+
+    /// How long the probe is waited for: where a connection is there, the rest is likely to come,
+    /// but not from a server that was mute.
+    fn linger(&mut self) -> Millis {
+        let was_mute = self.hosts[0].standing.cause == Cause::Mute;
+        let is_promising = self.probe_is_connected && !was_mute;
+        let took = self.now.saturating_sub(self.begin);
+        match is_promising || self.dice.up_to(PATIENT - 1) == 0 {
+            true => LONGEST_LINGER,
+            false => took.clamp(SHORTEST_LINGER, LONGEST_LINGER),
+        }
     }
 
     pub(super) fn probed(&mut self, host: HostIndex, sighting: Sighting) {
@@ -114,6 +145,7 @@ impl Fast {
             Sighting::Alive => Lesson::ProbedWell,
             Sighting::Nobody => Lesson::Refused,
             Sighting::Nothing => Lesson::ProbedBadly,
+            Sighting::Connected => return self.probe_connected(host),
         };
         if let State::Sending { host: at, .. } = self.state
             && at == host
@@ -132,15 +164,13 @@ impl Fast {
             }
         }
     }
-}
 
-/// What others may learn from a fault.
-fn lesson(fault: Fault) -> Option<Lesson> {
-    match fault {
-        Fault::Refused => Some(Lesson::Refused),
-        Fault::Unreachable => Some(Lesson::Unreachable),
-        Fault::Silent => Some(Lesson::Silent),
-        Fault::Mute => Some(Lesson::Mute),
-        Fault::Unresolved | Fault::Local | Fault::Broken | Fault::Closed | Fault::Gone => None,
+    fn probe_connected(&mut self, host: HostIndex) {
+        if self.probe == Some(host) {
+            self.probe_is_connected = true;
+            if let State::Lingering { end, .. } = self.state {
+                self.finish(end);
+            }
+        }
     }
 }

@@ -43,6 +43,8 @@ const URGENT: Millis = 5_000;
 /// its queue is still full.
 const BUSY: Millis = 30_000;
 const BUSY_YET: Millis = 10_000;
+/// It is told to be busy when it has been so for this time.
+const BUSY_TOLD: Millis = 1_000;
 /// A server takes thousands of commands a second, a node fails over one in this time.
 const SLOT: Millis = 24;
 /// A host has answered of late within this time.
@@ -105,6 +107,8 @@ pub enum Lesson {
     Unreachable,
     /// A connection was not answered for a while.
     Silent,
+    /// An attempt of a caller's own failed at once, for whatever reason.
+    Failed,
     /// It was connected, and said nothing for too long.
     Mute,
     /// It is connected, and has said nothing yet.
@@ -257,7 +261,7 @@ impl Knowledge {
             cause: record.cause,
             age: ago(record.since),
             answered,
-            is_busy: now < record.busy_until,
+            is_busy: record.health == Health::Good && now < record.busy_until,
         }
     }
 
@@ -357,7 +361,7 @@ impl Knowledge {
         match lesson {
             Lesson::Answered => {
                 record.health != Health::Good
-                    || record.busy_until > now + BUSY_YET
+                    || record.busy_until > now
                     || now.saturating_sub(record.answered) >= OFTEN
             }
             Lesson::Busy => record.busy_until <= now,
@@ -382,7 +386,7 @@ impl Knowledge {
         match lesson {
             Lesson::Answered => {
                 record.answered = now;
-                record.busy_until = record.busy_until.min(now + BUSY_YET);
+                record.calm_down(now);
                 record.good_probes = 2;
                 // An answer is better than a probe; still a host that comes and goes is not
                 // followed while another one stays.
@@ -393,16 +397,8 @@ impl Knowledge {
             Lesson::Refused => record.fall(Cause::Refused, now),
             Lesson::Unreachable => record.fall(Cause::Unreachable, now),
             Lesson::Mute => record.fall(Cause::Mute, now),
-            Lesson::Silent if record.silences > 0 => record.fall(Cause::Silent, now),
-            Lesson::Silent => {
-                record.silences = 1;
-                record.good_probes = 0;
-                if record.health == Health::Good {
-                    record.health = Health::Suspect;
-                    record.cause = Cause::Silent;
-                    record.since = now;
-                }
-            }
+            Lesson::Silent => record.doubt(Cause::Silent, now),
+            Lesson::Failed => record.doubt(Cause::Refused, now),
             Lesson::Busy if record.busy_until <= now => record.busy_until = now + BUSY,
             Lesson::Busy => {}
             Lesson::ProbedWell => {
@@ -447,6 +443,31 @@ impl Knowledge {
 }
 
 impl Record {
+    /// One proof of two.
+    fn doubt(&mut self, cause: Cause, now: Millis) {
+        if self.silences > 0 {
+            return self.fall(cause, now);
+        }
+        self.silences = 1;
+        self.good_probes = 0;
+        self.busy_until = 0;
+        if self.health == Health::Good {
+            self.health = Health::Suspect;
+            self.cause = cause;
+            self.since = now;
+        }
+    }
+
+    /// A server that was busy has a queue to work off: about as long as it was busy.
+    fn calm_down(&mut self, now: Millis) {
+        let left = self.busy_until.saturating_sub(now);
+        if left > 0 {
+            let was_busy_for = BUSY_TOLD + BUSY.saturating_sub(left);
+            let yet = now + was_busy_for.min(BUSY_YET);
+            self.busy_until = self.busy_until.min(yet);
+        }
+    }
+
     fn fall(&mut self, cause: Cause, now: Millis) {
         if self.health != Health::Dead {
             if self.rose > 0 && now.saturating_sub(self.rose) < HOLD {
