@@ -21,7 +21,7 @@ use crate::sys::wait::{self, For, Ready};
 /// The next address of a name is tried beside the first after this time.
 const NEXT_ADDRESS: Millis = 250;
 /// A name whose last good addresses are known waits no longer for the resolver.
-const FRESH_ANSWER: Millis = 250;
+const FRESH_ANSWER: Millis = 100;
 /// A resolver is given up after this time; the other hosts do not wait for it.
 const LOOK_UP: Millis = 30_000;
 /// How often an answer of the resolver is asked for.

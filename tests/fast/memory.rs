@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Peer, Program, refused_port, replies, scratch};
+use crate::harness::{Act, Peer, Program, frame, refused_port, replies, scratch};
 use crate::hostfile;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
@@ -112,6 +112,68 @@ fn damaged_foreign_old_and_absent_files_are_no_obstacle() {
         2,
         "nothing can be made there"
     );
+}
+
+#[test]
+fn a_process_that_may_not_write_files_is_not_ended_for_it() {
+    let (directory, file) = place("limit");
+    let backup = Peer::answering(&replies::ok());
+    let (hostfile, port) = (
+        hostfile("limit-hosts", &[backup.port]),
+        refused_port().to_string(),
+    );
+    let environment = [
+        ("XDG_RUNTIME_DIR", directory.to_str().unwrap()),
+        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_HOST", "127.0.0.1"),
+        ("ECF_PORT", &port),
+        ("ECF_HOSTFILE", &hostfile),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "p"),
+    ];
+    let script = format!("ulimit -f 0; exec '{PROGRAM}' --event=e");
+    Program::new("sh", &environment)
+        .args(&["-c", &script])
+        .succeed();
+    assert!(!file.exists());
+}
+
+#[test]
+fn while_a_stopped_process_holds_the_file_a_server_that_returned_is_reached() {
+    let (directory, file) = place("stuck");
+    let primary = refused_port();
+    // Both are found dead by a command that gives up.
+    let nobody = refused_port();
+    let hostfile = hostfile("stuck-hosts", &[nobody]);
+    let port = primary.to_string();
+    let mut environment = vec![
+        ("XDG_RUNTIME_DIR", directory.to_str().unwrap()),
+        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_HOST", "127.0.0.1"),
+        ("ECF_PORT", &port),
+        ("ECF_HOSTFILE", &hostfile),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "p"),
+        ("ECF_TIMEOUT", "0.3"),
+    ];
+    let failed = Program::new(PROGRAM, &environment)
+        .args(&["--event=e"])
+        .run();
+    assert!(!failed.status.success());
+    let held = fs::File::open(&file).unwrap();
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&held);
+    assert_eq!(unsafe { libc::flock(fd, libc::LOCK_EX) }, 0);
+    let listener = std::net::TcpListener::bind(("127.0.0.1", primary)).unwrap();
+    let ok = [Act::Answer(frame(replies::ok().as_bytes()))];
+    let _primary = Peer::taking(listener, &ok);
+    environment.pop();
+    environment.push(("ECF_TIMEOUT", "30"));
+    let begin = Instant::now();
+    Program::new(PROGRAM, &environment)
+        .args(&["--event=e"])
+        .succeed();
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    drop(held);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::{ecf_attempt, ecf_attempt_port, ecf_kind, ecf_outcome, ecf_status};
 
-use crate::client;
 use crate::harness::{Act, FullBacklog, Peer, frame, refused_port, replies};
+use crate::{client, hostfile};
 
 /// Profile ecflow needs at least 10 s for what takes milliseconds here.
 const SOON: Duration = Duration::from_secs(5);
@@ -149,6 +149,46 @@ fn a_name_whose_addresses_are_partly_dead_is_reached_by_the_others() {
 }
 
 #[test]
+fn a_busy_server_is_looked_after_at_the_address_that_it_was_sent_to() {
+    // Nobody listens on the name's other address.
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    let steps = ["read all", "pause 3500", "reply ok", "close"].map(str::to_owned);
+    let primary = Peer::taking(listener, &[Act::Steps(steps.to_vec())]);
+    let backup = live();
+    let settings = [("ECF_HOST", "localhost")];
+    let client = client("busy-v6", port, &[backup.port], &settings);
+    let told = client.task(&["--event=e"]);
+    assert_eq!(told.ports(), [port], "{}", told.report);
+    assert_eq!(backup.count(), 0);
+    drop(primary);
+}
+
+#[test]
+fn a_backup_that_is_added_meanwhile_is_found_though_others_are_silent() {
+    let silent: Vec<_> = (0..3).map(|_| FullBacklog::new()).collect();
+    let ports: Vec<_> = silent.iter().map(|silent| silent.port).collect();
+    let client = client("added", refused_port(), &ports, &[]);
+    let backup = live();
+    let told = thread::scope(|scope| {
+        let sent = scope.spawn(|| client.task(&["--event=e"]));
+        thread::sleep(Duration::from_millis(1_500));
+        hostfile("added", &[&ports[..], &[backup.port]].concat());
+        sent.join().unwrap()
+    });
+    assert_eq!(
+        (told.status, told.port),
+        (0, backup.port),
+        "{}",
+        told.report
+    );
+    let length = told.report()["length_ms"].as_u64().unwrap();
+    assert!(length < 15_000, "{length} ms: {}", told.report);
+}
+
+#[test]
 fn the_callers_own_attempts_change_hosts_at_once() {
     let (primary, backup) = (refused_port(), live());
     let client = client("delegated", primary, &[backup.port], &[]);
@@ -165,7 +205,7 @@ fn the_callers_own_attempts_change_hosts_at_once() {
         let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut attempt);
         assert_eq!(told.status, 0, "{}", told.report);
     }
-    // The second command is the probe of the two seconds.
+    // One failure may have many reasons; the second command is the probe of the two seconds.
     let backup = backup.port;
     assert_eq!(seen, [primary, backup, primary, backup, backup]);
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Act, Handle, Peer, frame, namespace, refused_port, replies, scratch};
+use crate::harness::{
+    Act, Handle, Peer, Program, frame, namespace, refused_port, replies, scratch,
+};
 
 const THIS: &str = "names::names_that_are_unknown_fail_hang_or_are_remembered";
 
@@ -53,6 +55,7 @@ fn names_that_are_unknown_fail_hang_or_are_remembered() {
     a_silent_resolver_is_bounded_by_stage_deadline_and_cancel();
     a_silent_resolver_holds_up_no_host_whose_address_is_known();
     an_answer_that_comes_late_is_used();
+    a_primary_by_name_is_used_again_by_processes_that_must_look_it_up();
     namespace::all_said();
 }
 
@@ -256,4 +259,39 @@ fn an_answer_that_comes_late_is_used() {
     );
     let at_primary = told.ports().iter().filter(|p| **p == primary.port).count();
     assert_eq!(at_primary, 1, "one look-up: {}", told.report);
+}
+
+fn a_primary_by_name_is_used_again_by_processes_that_must_look_it_up() {
+    let (primary, backup) = (refused_port(), live());
+    let directory = scratch("names");
+    let hostfile = directory.join("again");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", backup.port)).unwrap();
+    let port = primary.to_string();
+    let environment = [
+        ("XDG_RUNTIME_DIR", directory.to_str().unwrap()),
+        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_HOST", "primary.test"),
+        ("ECF_PORT", &port),
+        ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "p"),
+    ];
+    let send = || {
+        Program::new(env!("CARGO_BIN_EXE_ecf_client"), &environment)
+            .args(&["--event=e"])
+            .succeed()
+    };
+    send();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", primary)).unwrap();
+    let primary = Peer::taking(listener, &[Act::Answer(frame(replies::ok().as_bytes()))]);
+    let end = Instant::now() + Duration::from_secs(20);
+    let has_command = |peer: &Peer| {
+        // Probes are connections, too, but bring no request.
+        peer.finished().iter().any(|request| !request.is_empty())
+    };
+    while !has_command(&primary) {
+        assert!(Instant::now() < end, "the primary is not used again");
+        send();
+        thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -117,6 +117,13 @@ impl Peer {
             .collect()
     }
 
+    /// The requests of the connections that are over.
+    pub fn finished(&self) -> Vec<Vec<u8>> {
+        let seen = self.seen.lock().unwrap();
+        let over = seen.iter().filter(|seen| seen.is_over);
+        over.map(|seen| seen.request.clone()).collect()
+    }
+
     /// The requests, once all connections are over. It stops what still goes on.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.stop.store(true, Ordering::Relaxed);

@@ -212,6 +212,60 @@ fn silence_leads_to_the_next_host_a_closed_connection_to_the_same_once_more() {
 }
 
 #[test]
+fn impatience_of_one_command_is_no_lesson_for_the_others() {
+    for (after, health) in [(1_000, Health::Good), (30_000, Health::Dead)] {
+        let mut known = Knowledge::new();
+        let mut script = Script::task(&mut known, 1, 0);
+        script.next();
+        script.connected(0);
+        script.next();
+        script.ended(Outcome::Unconfirmed, Fault::Mute, after);
+        assert_eq!(script.next().1, Did::Connect(1));
+        let key = HostKey::of(&endpoint("h0"));
+        assert_eq!(
+            known.standing(key, after).health,
+            health,
+            "after {after} ms"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_is_looked_up_is_not_silent() {
+    let mut known = Knowledge::new();
+    let mut script = Script::task(&mut known, 1, 0);
+    script.next();
+    script.policy.tell(News::LookingUp(0), 0);
+    assert_eq!(script.next(), (250, Did::Connect(1)));
+    script.succeed(1);
+    let key = HostKey::of(&endpoint("h0"));
+    assert_eq!(known.standing(key, 251).health, Health::Good);
+}
+
+#[test]
+fn the_timeout_of_zombies_ends_only_those() {
+    let pairs = [
+        ("ECF_TIMEOUT", "8"),
+        ("ECF_ZOMBIE_TIMEOUT", "3"),
+        ("ECF_FAILOVER_RETRY_PERIOD", "1"),
+    ];
+    let rules = rules(Kind::Task, Repeat::Yes, &pairs);
+    let mut known = Knowledge::new();
+    let mut script = Script::new(&mut known, rules, 0, 0);
+    script.next();
+    script.connected(0);
+    script.next();
+    script.ended(Outcome::Zombie, Fault::Closed, 0);
+    let end = loop {
+        match script.next() {
+            (_, Did::Connect(0)) => script.refused(0),
+            end => break end,
+        }
+    };
+    assert_eq!(end, (8_000, Did::End(End::Deadline)));
+}
+
+#[test]
 fn what_must_not_be_repeated_ends_when_it_may_have_arrived_and_goes_on_when_it_cannot() {
     let mut known = Knowledge::new();
     let rules = rules(Kind::Task, Repeat::No, &[]);
