@@ -5,6 +5,7 @@ mod backups;
 #[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
 mod certificates;
 mod contact;
+mod line;
 mod log;
 mod login;
 mod memory;
@@ -36,9 +37,10 @@ use crate::sys::{clock, wait};
 use crate::transport::{AddressBook, Cancel, CancelWatch, Cure, Stage};
 
 use backups::Backups;
+use line::Line;
 use log::Log;
 use log::Secrets;
-use native::{Line, NativeCommand, Refusal, Sender, Wanted, connect_limit};
+use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit};
 use plan::Errand;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share

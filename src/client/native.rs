@@ -1,11 +1,11 @@
 //! The native client: a command line in, one exchange with a server as the attempt.
 
-use std::net::TcpStream;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
 use super::contact::{Contact, Format};
+use super::line::Line;
 use super::log::Secrets;
 use super::login::{self, Login};
 use super::status::Status;
@@ -17,8 +17,7 @@ use crate::hosts::Endpoint;
 use crate::policy::{Kind, Outcome};
 use crate::sys::{clock, identity};
 use crate::transport::{
-    AddressBook, Attempt, CancelWatch, Conductor, Cure, Failure, Limits, Race, Receiver, Security,
-    Sent, Stage, exchange,
+    AddressBook, Attempt, CancelWatch, Cure, Failure, Limits, Receiver, Security, Sent, Stage,
 };
 use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
 
@@ -404,58 +403,6 @@ impl NativeCommand {
                 }
             }
         }
-    }
-}
-
-/// How an attempt comes by its connections.
-pub(super) enum Line<'l, 'a> {
-    /// It makes them.
-    Own,
-    /// The first was won in a race, and others go on meanwhile.
-    Raced {
-        race: &'l mut Race<'a>,
-        first: Option<(TcpStream, String)>,
-        conductor: &'l mut dyn Conductor,
-        silence: Millis,
-    },
-}
-
-impl Line<'_, '_> {
-    /// The limits of an exchange that must be over at `end`.
-    fn limits(&self, limits: Limits, given: Option<Millis>, end: Millis) -> Limits {
-        let whole = end.saturating_sub(clock::now());
-        match *self {
-            Self::Own => Limits { whole, ..limits },
-            // A busy server is slow at every stage, once it is connected.
-            Self::Raced { silence, .. } => Limits {
-                connect: given.unwrap_or(silence),
-                write: given.unwrap_or(silence),
-                silence,
-                whole,
-                ..limits
-            },
-        }
-    }
-
-    /// One exchange; gives a remark about the address that was used.
-    fn exchange(
-        &mut self,
-        attempt: &Attempt<'_>,
-        request: &[u8],
-        receiver: &mut dyn Receiver,
-    ) -> Result<String, AttemptResult> {
-        if let Self::Raced {
-            race,
-            first,
-            conductor,
-            ..
-        } = self
-            && let Some((stream, remark)) = first.take()
-        {
-            let exchanged = race.converse(attempt, stream, request, receiver, *conductor);
-            return exchanged.map(|()| remark).map_err(failed);
-        }
-        exchange(attempt, request, receiver).map_err(failed)
     }
 }
 

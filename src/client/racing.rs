@@ -1,7 +1,8 @@
 //! Drives a command of profile fast: does what the policy asks, connects to several hosts at
 //! once, sends to one, and tells what came of it.
 
-use super::native::{self, Line, NativeCommand};
+use super::line::Line;
+use super::native::{self, NativeCommand};
 use super::plan::{Move, Plan, Step};
 use super::story::AttemptResult;
 use crate::policy::{Fault, HostIndex, Outcome, Sighting};
