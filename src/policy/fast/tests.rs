@@ -603,6 +603,19 @@ fn what_others_have_a_lease_of_is_tried_all_the_same_where_nothing_else_can_be()
 }
 
 #[test]
+fn a_connection_to_a_host_of_an_older_list_is_not_used() {
+    let mut known = Knowledge::new();
+    let mut script = Script::task(&mut known, 1, 0);
+    script.next();
+    script.refused(0);
+    assert_eq!(script.now(), Some(Did::Connect(1)));
+    script.policy.tell(News::NewList, 0);
+    script.connected(1);
+    // Place 1 may be another host now.
+    assert_eq!(script.now(), Some(Did::Connect(1)));
+}
+
+#[test]
 fn a_user_command_has_its_tries_at_the_primary_and_no_others() {
     let mut known = Knowledge::new();
     let rules = rules(Kind::User, Repeat::Yes, &[]);
