@@ -1,9 +1,9 @@
 //! Writes the C header from the doc comments of `src/ffi`, and gives the shared library its
 //! SONAME.
 //!
-//! The header goes to OUT_DIR; the committed `include/ecf_failover.h` is compared with it by
-//! the tests and written by `ECF_FAILOVER_BLESS=1 cargo test --test generated`. Where it is
-//! missing it is written at once.
+//! The header goes to OUT_DIR, like all that a build writes; the committed
+//! `include/ecf_failover.h` is compared with it by the tests, and written by
+//! `ECF_FAILOVER_BLESS=1 cargo test --test generated`.
 
 use std::env;
 use std::error::Error;
@@ -12,27 +12,45 @@ use std::path::{Path, PathBuf};
 
 /// The sources of the header, in the order in which a reader wants them.
 const SOURCES: &[&str] = &[
-    "status", "client", "send", "attempt", "plan", "reply", "about",
+    "model/status",
+    "model/outcome",
+    "model/kind",
+    "ffi/step",
+    "ffi/client",
+    "ffi/send",
+    "ffi/attempt",
+    "ffi/plan",
+    "ffi/reply",
+    "ffi/about",
+];
+
+/// The names that the generator cannot make from the variants of `Status`.
+const C_NAMES: &[(&str, &str)] = &[
+    ("ECF_STATUS_OK", "ECF_OK"),
+    ("ECF_STATUS_IN_PROGRESS", "ECF_IN_PROGRESS"),
+    ("ECF_STATUS_", "ECF_ERR_"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let header = Path::new(&env::var("OUT_DIR")?).join("ecf_failover.h");
     println!("cargo:rerun-if-changed=src/ffi");
+    println!("cargo:rerun-if-changed=src/model");
     println!("cargo:rerun-if-changed=cbindgen.toml");
 
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in SOURCES {
-        builder = builder.with_src(root.join(format!("src/ffi/{source}.rs")));
+        builder = builder.with_src(root.join(format!("src/{source}.rs")));
     }
     builder.generate()?.write_to_file(&header);
+    let text = C_NAMES
+        .iter()
+        .fold(fs::read_to_string(&header)?, |text, (generated, in_c)| {
+            text.replace(generated, in_c)
+        });
+    fs::write(&header, text)?;
 
-    let committed = root.join("include/ecf_failover.h");
-    if !committed.exists() {
-        fs::create_dir_all(root.join("include"))?;
-        fs::copy(&header, committed)?;
-    }
     if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{SONAME}");
         link_soname(&header);

@@ -24,8 +24,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ecf_failover::config::{Configuration, Repeat, TaskIdentity};
-use ecf_failover::policy::{Action, Ecflow, Kind, Outcome, Policy, Rules};
+use ecf_failover::config::Configuration;
+use ecf_failover::model::{Kind, Outcome, Repeat, TaskIdentity};
+use ecf_failover::policy::{Action, Ecflow, Policy, Rules};
 use ecf_failover::wire::{self, Base, Value};
 use harness::{Handle, Server, ecflow_client};
 

@@ -46,6 +46,7 @@ module ecf_failover
   integer, parameter, public :: ecf_err_internal = 9
   integer, parameter, public :: ecf_err_caller = 10
   integer, parameter, public :: ecf_err_too_small = 11
+  integer, parameter, public :: ecf_in_progress = 12
   integer, parameter, public :: ecf_outcome_ok = 0
   integer, parameter, public :: ecf_outcome_rejected = 1
   integer, parameter, public :: ecf_outcome_wait = 2

@@ -119,6 +119,10 @@ enum ecf_status
    * The buffer is too small; the text was cut and terminated.
    */
   ECF_ERR_TOO_SMALL = 11,
+  /**
+   * From ecf_plan_status only: the plan goes on.
+   */
+  ECF_IN_PROGRESS = 12,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -561,7 +565,7 @@ uint32_t ecf_plan_number(const struct ecf_plan *plan);
 ecf_status ecf_plan_outcome(struct ecf_plan *plan, int32_t outcome, uint64_t now_ms);
 
 /**
- * How the plan ended; ECF_OK while it goes on. ECF_ERR_ARGUMENT for NULL.
+ * How the plan ended; ECF_IN_PROGRESS while it goes on. ECF_ERR_ARGUMENT for NULL.
  *
  * @since 0.1.0
  */

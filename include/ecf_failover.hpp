@@ -48,7 +48,8 @@ enum class Status : std::int32_t {
     unknown_outcome = ECF_ERR_UNKNOWN_OUTCOME,
     internal = ECF_ERR_INTERNAL,
     caller = ECF_ERR_CALLER,
-    too_small = ECF_ERR_TOO_SMALL
+    too_small = ECF_ERR_TOO_SMALL,
+    in_progress = ECF_IN_PROGRESS
 };
 
 /// What became of one attempt: ecf_outcome.

@@ -66,6 +66,7 @@ class Status(enum.IntEnum):
     INTERNAL = 9
     CALLER = 10
     TOO_SMALL = 11
+    IN_PROGRESS = 12
 
     @classmethod
     def _missing_(cls, value: object) -> Optional[Status]:

@@ -12,8 +12,9 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
-use ecf_failover::client::{Client, Reply, Status};
+use ecf_failover::client::{Client, Reply};
 use ecf_failover::config::Configuration;
+use ecf_failover::model::Status;
 
 /// A server that the demo can end.
 trait Server {

@@ -1,7 +1,6 @@
 //! What a run showed, in figures.
 
-use ecf_failover::config::{Millis, Repeat};
-use ecf_failover::policy::End;
+use ecf_failover::model::{Millis, Repeat, Status};
 
 use super::world::{Micros, Record, World};
 
@@ -76,21 +75,22 @@ impl Figures {
         let late = (took / 1_000).saturating_sub(record.order.timeout);
         self.deadline_error = self.deadline_error.max(late);
         match end {
-            End::Ok => {
+            Status::Ok => {
                 self.confirmed += 1;
                 self.times.push(took);
                 let has_it = record.by.is_some_and(|server| record.copies[server] > 0);
                 self.false_success += u64::from(!has_it);
             }
-            End::UnknownOutcome => self.unknown += 1,
+            Status::UnknownOutcome => self.unknown += 1,
             // One that was never tried is lost.
-            End::Deadline if record.connects == 0 => self.lost += 1,
-            End::Deadline => {
+            Status::Timeout if record.connects == 0 => self.lost += 1,
+            Status::Timeout => {
                 self.timed_out += 1;
                 let error = (took / 1_000).abs_diff(record.order.timeout);
                 self.deadline_error = self.deadline_error.max(error);
             }
-            End::Rejected | End::Exhausted | End::Denied | End::Fatal => self.lost += 1,
+            // No server here refuses, and no policy gives up.
+            _ => self.lost += 1,
         }
     }
 

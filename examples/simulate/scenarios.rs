@@ -1,6 +1,6 @@
 //! What is simulated: outages that people know, and outages that a seed makes up.
 
-use ecf_failover::config::Repeat;
+use ecf_failover::model::Repeat;
 
 use super::chance::Chance;
 use super::figures::Figures;

@@ -4,12 +4,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use ecf_failover::config::{Configuration, Millis, Profile, Repeat, Settings};
-use ecf_failover::hosts::Endpoint;
-use ecf_failover::policy::{
-    Action, Ecflow, End, Fast, FastRules, Fault, HostKey, Kind, Knowledge, Means, News, Outcome,
-    Policy, Rules, Sighting,
-};
+use ecf_failover::config::{Configuration, Profile, Settings};
+use ecf_failover::health::{HostKey, Knowledge};
+use ecf_failover::model::{Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Status};
+use ecf_failover::policy::{Action, Ecflow, Fast, FastRules, Means, News, Policy, Rules};
 
 use super::chance::Chance;
 use super::server::{BACKLOG, Condition, Server, Work};
@@ -40,7 +38,7 @@ pub struct Order {
 #[derive(Clone, Debug)]
 pub struct Record {
     pub order: Order,
-    pub end: Option<(Micros, End)>,
+    pub end: Option<(Micros, Status)>,
     /// Who answered.
     pub by: Option<usize>,
     pub connects: u32,
@@ -679,7 +677,7 @@ impl World {
         self.pump(command);
     }
 
-    fn end(&mut self, id: CommandId, end: End) {
+    fn end(&mut self, id: CommandId, end: Status) {
         self.unfinished -= 1;
         let command = &mut self.commands[id];
         command.record.end = Some((self.now, end));

@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 use crate::config::{DefaultPort, Settings};
-use crate::hosts::{Endpoint, Hostfile, MAX_BYTES};
+use crate::hostfile::{Hostfile, MAX_BYTES};
+use crate::model::Endpoint;
 use crate::sys::file;
 
 /// A file that was written more recently may still be half-written.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::native::Refusal;
 use crate::config::{Protocol, Settings};
-use crate::hosts::Endpoint;
+use crate::model::Endpoint;
+use crate::net::{NameCheck, Security, Trust};
 use crate::sys::file;
-use crate::transport::{NameCheck, Security, Trust};
 
 /// A file of certificates is no larger than this.
 const LARGEST_FILE: u64 = 4 << 20;

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use super::certificates::Trusted;
 use super::log::Secrets;
 use super::native::Refusal;
-use crate::config::{Protocol, Secret, Settings};
+use crate::config::{Protocol, Settings};
 use crate::credentials::TokenFile;
-use crate::hosts::Endpoint;
+use crate::model::{Endpoint, Secret};
+use crate::net::Security;
 use crate::sys::file;
-use crate::transport::Security;
 
 /// A token file is no larger than this.
 const LARGEST_FILE: u64 = 4 << 20;

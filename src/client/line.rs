@@ -4,9 +4,9 @@ use std::net::TcpStream;
 
 use super::native::failed;
 use super::story::AttemptResult;
-use crate::config::Millis;
+use crate::model::Millis;
+use crate::net::{Attempt, Conductor, Limits, Race, Receiver, exchange};
 use crate::sys::clock;
-use crate::transport::{Attempt, Conductor, Limits, Race, Receiver, exchange};
 
 /// How an attempt comes by its connections.
 pub(super) enum Line<'l, 'a> {

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::Secret;
+use crate::model::Secret;
 use crate::sys::stderr;
 
 /// How much a line matters. The numbers are those of the C ABI.

@@ -7,9 +7,9 @@ use std::path::Path;
 use super::log::Secrets;
 use super::native::{Refusal, Sender};
 use crate::command::Invocation;
-use crate::config::{Secret, Settings};
+use crate::config::Settings;
 use crate::credentials::{PasswordFile, crypt};
-use crate::hosts::Endpoint;
+use crate::model::{Endpoint, Secret};
 use crate::sys::file;
 use crate::wire::{UserIdentity, UserOrigin};
 

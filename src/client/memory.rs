@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
-use crate::config::{Memory as Kept, Millis, Profile, Settings};
-use crate::policy::{Answer, HostKey, Knowledge, LONGEST_IMAGE, Lesson, Permission, Question};
+use crate::config::{Memory as Kept, Profile, Settings};
+use crate::health::{Answer, HostKey, Knowledge, LONGEST_IMAGE, Lesson, Permission, Question};
+use crate::model::Millis;
 use crate::sys::clock;
 use crate::sys::node_file::{self, NoFile, NodeFile};
 

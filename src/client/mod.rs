@@ -13,7 +13,6 @@ mod native;
 mod plan;
 mod racing;
 mod reply;
-mod status;
 mod story;
 mod text;
 
@@ -24,17 +23,16 @@ use parking_lot::Mutex;
 pub use log::{Level, Sink};
 pub use plan::{Plan, Step};
 pub use reply::Reply;
-pub use status::{Status, outcome_c_name, outcome_from_number, outcome_name};
 pub use story::AttemptResult;
 
 use crate::command::Purpose;
-use crate::config::{
-    Configuration, KeyError, Memory, Millis, Profile, Repeat, Settings, TaskIdentity,
+use crate::config::{Configuration, KeyError, Memory, Profile, Settings};
+use crate::model::{
+    Cure, Endpoint, Kind, Millis, Outcome, Repeat, Stage, Status, TaskIdentity, without_repeats,
 };
-use crate::hosts::{Endpoint, without_repeats};
-use crate::policy::{Ecflow, Fast, FastRules, Kind, Means, Outcome, Policy, Rules, timetable};
+use crate::net::{AddressBook, Cancel, CancelWatch};
+use crate::policy::{Ecflow, Fast, FastRules, Means, Policy, Rules, timetable};
 use crate::sys::{clock, wait};
-use crate::transport::{AddressBook, Cancel, CancelWatch, Cure, Stage};
 
 use backups::Backups;
 use line::Line;
@@ -273,7 +271,7 @@ impl Client {
         }
         match table.end {
             Some((at, end)) => {
-                let status = Status::from(end);
+                let status = end;
                 text.push_str(&format!("{} - {}\n", seconds(at), status.name()));
             }
             None if table.is_cut => text.push_str("and so on\n"),

@@ -8,17 +8,13 @@ use super::contact::{Contact, Format};
 use super::line::Line;
 use super::log::Secrets;
 use super::login::{self, Login};
-use super::status::Status;
 use super::story::AttemptResult;
 use super::text;
 use crate::command::{self, Command, CommandError, Doubt, Invocation, Surroundings, Understood};
-use crate::config::{Millis, Secret, Settings, TaskIdentity};
-use crate::hosts::Endpoint;
-use crate::policy::{Kind, Outcome};
+use crate::config::Settings;
+use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Secret, Stage, Status, TaskIdentity};
+use crate::net::{AddressBook, Attempt, CancelWatch, Failure, Limits, Receiver, Security, Sent};
 use crate::sys::{clock, identity};
-use crate::transport::{
-    AddressBook, Attempt, CancelWatch, Cure, Failure, Limits, Receiver, Security, Sent, Stage,
-};
 use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
 
 /// How long a connection may take when no key says so.

@@ -3,8 +3,8 @@
 
 use super::native::Refusal;
 use crate::config::{Protocol, Settings};
-use crate::hosts::Endpoint;
-use crate::transport::Security;
+use crate::model::Endpoint;
+use crate::net::Security;
 
 /// Nobody, and nobody needs to be.
 pub(super) struct Trusted;

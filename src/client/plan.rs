@@ -9,16 +9,16 @@ use super::backups;
 use super::log::{Level, Log, Secrets};
 use super::memory::Memory;
 use super::reply::Reply;
-use super::status::{Status, outcome_name};
 use super::story::{AttemptResult, Story};
-use crate::config::{Configuration, Millis, Profile, Repeat, Settings};
-use crate::hosts::{Endpoint, without_repeats};
-use crate::policy::{
-    Action, Ecflow, End, Fast, FastRules, Fault, HostIndex, HostKey, Kind, Means, News, Outcome,
-    Policy, Rules, Sighting,
+use crate::config::{Configuration, Profile, Settings};
+use crate::health::HostKey;
+use crate::model::{
+    Cure, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Stage, Status, outcome_name,
+    without_repeats,
 };
+use crate::net::CancelWatch;
+use crate::policy::{Action, Ecflow, Fast, FastRules, HostIndex, Means, News, Policy, Rules};
 use crate::sys::chance;
-use crate::transport::{CancelWatch, Cure, Stage};
 
 /// What is sent, as far as the policy and the report are concerned.
 #[derive(Clone, Debug)]
@@ -237,7 +237,7 @@ impl Plan {
                 Action::Wait { until } => return Move::Step(Step::Wait { until }),
                 Action::End(end) => {
                     self.leave_others(None);
-                    self.end(end.into());
+                    self.end(end);
                 }
                 Action::Attempt { host, limit } => {
                     self.begin_attempt(host, Progress::Chosen, Some(limit));
@@ -479,8 +479,10 @@ impl Plan {
     /// applied and must not be repeated.
     fn end_cancelled(&mut self) {
         let status = match self.policy.verdict() {
-            None | Some(End::Deadline | End::Exhausted | End::Denied) => Status::Cancelled,
-            Some(end) => end.into(),
+            None | Some(Status::Timeout | Status::Unreachable | Status::Denied) => {
+                Status::Cancelled
+            }
+            Some(end) => end,
         };
         self.leave_others(None);
         self.end(status);

@@ -5,11 +5,10 @@ use super::line::Line;
 use super::native::{self, NativeCommand};
 use super::plan::{Move, Plan, Step};
 use super::story::AttemptResult;
-use crate::policy::{Fault, HostIndex, Outcome, Sighting};
+use crate::model::{Fault, Outcome, Sighting, Stage};
+use crate::net::{AddressBook, CancelWatch, Conductor, Event, Found, Instruction, Race, Sent};
+use crate::policy::HostIndex;
 use crate::sys::clock;
-use crate::transport::{
-    AddressBook, CancelWatch, Conductor, Event, Found, Instruction, Race, Sent, Stage,
-};
 
 /// A server was found to be gone while its reply was waited for.
 const GONE: &str = "another connection shows that the server is gone";

@@ -1,10 +1,7 @@
 //! What a caller gets at the end of a command.
 
-use super::status::Status;
 use super::story::Story;
-use crate::config::Millis;
-use crate::hosts::Endpoint;
-use crate::policy::Kind;
+use crate::model::{Endpoint, Kind, Millis, Status};
 
 /// The story of one command, success or not.
 #[derive(Clone, Debug)]

@@ -2,11 +2,7 @@
 
 use serde::Serialize;
 
-use super::status::{Status, outcome_name};
-use crate::config::Millis;
-use crate::hosts::Endpoint;
-use crate::policy::{Kind, Outcome};
-use crate::transport::{Cure, Stage};
+use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Stage, Status, outcome_name};
 
 /// A day of profile `ecflow` makes some 4,300 attempts; a report tells no more than these.
 const LONGEST: usize = 5_000;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::command::{Command, Shows};
-use crate::hosts::Endpoint;
-use crate::policy::Kind;
+use crate::model::{Endpoint, Kind};
 use crate::wire::{Handles, Reply, Stats, ZombieDecision, ZombieRecord};
 
 /// What ecflow_client prints when `endpoint` gave this `reply` to `command` after `took`.

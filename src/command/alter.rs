@@ -5,7 +5,7 @@ use super::table::Draft;
 use super::task::is_name;
 use super::user::whole;
 use super::{CommandError, Question, Version, attributes, paths, shown};
-use crate::config::Repeat;
+use crate::model::Repeat;
 
 /// What stands behind the type.
 #[derive(Clone, Copy, PartialEq, Eq)]

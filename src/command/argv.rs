@@ -2,9 +2,8 @@
 
 use super::table::{Arity, COMMANDS, Draft, NOT_OFFERED, Row};
 use super::{CommandError, Invocation, Surroundings, Understood, help, shown};
-use crate::config::{Protocol, Secret, TaskIdentity};
-use crate::hosts::{Host, parse_port};
-use crate::policy::Kind;
+use crate::config::Protocol;
+use crate::model::{Host, Kind, Secret, TaskIdentity, parse_port};
 
 /// An option that goes beside a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

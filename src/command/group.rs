@@ -3,8 +3,7 @@
 use super::argv::{self, Words};
 use super::table::Draft;
 use super::{CommandError, Question, Shows, shown};
-use crate::config::Repeat;
-use crate::policy::Kind;
+use crate::model::{Kind, Repeat};
 use crate::wire::{ReplyClass, Request, Value};
 
 /// The replies that say nothing but "done": any number of commands may be answered by them.

@@ -2,7 +2,7 @@
 
 use super::argv::BESIDE;
 use super::table::{COMMANDS, NOT_OFFERED, Row};
-use crate::policy::Kind;
+use crate::model::Kind;
 
 pub(super) fn version() -> Vec<u8> {
     format!(

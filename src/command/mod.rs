@@ -23,9 +23,8 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::config::{Millis, Protocol, Repeat, Secret, TaskIdentity};
-use crate::hosts::Host;
-use crate::policy::Kind;
+use crate::config::Protocol;
+use crate::model::{Host, Kind, Millis, Repeat, Secret, TaskIdentity};
 use crate::wire::{Reply, ReplyClass, Request};
 
 pub use argv::{BESIDE, BesideRow, parse, passwords_in};

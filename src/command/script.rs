@@ -7,7 +7,7 @@ use super::definition::read_file;
 use super::table::{Draft, TEXT};
 use super::user::whole;
 use super::{CommandError, shown};
-use crate::config::Repeat;
+use crate::model::Repeat;
 use crate::wire::Value;
 
 type Built = Result<(), CommandError>;

@@ -5,8 +5,7 @@ use super::{
     CommandError, Purpose, Question, Shows, alter, definition, group, handle, paths, query, script,
     task, user,
 };
-use crate::config::{Millis, Repeat};
-use crate::policy::Kind;
+use crate::model::{Kind, Millis, Repeat};
 use crate::wire::{Field, ReplyClass, Value};
 
 /// How many words an option takes.

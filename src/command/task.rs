@@ -3,7 +3,7 @@
 use super::argv::Words;
 use super::table::{Draft, STEP};
 use super::{CommandError, shown};
-use crate::config::Repeat;
+use crate::model::Repeat;
 use crate::wire::Value;
 
 type Built = Result<(), CommandError>;

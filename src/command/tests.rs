@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::Secret;
+use crate::model::Secret;
 use crate::wire::Value;
 
 fn task() -> TaskIdentity {

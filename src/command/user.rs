@@ -3,7 +3,7 @@
 use super::argv::Words;
 use super::table::{Draft, TEXT};
 use super::{CommandError, shown};
-use crate::config::Repeat;
+use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
 

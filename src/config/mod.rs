@@ -5,21 +5,20 @@
 //! nothing falls back to a default in silence.
 #![forbid(unsafe_code)]
 
+mod keys;
 mod settings;
-mod table;
 mod value;
 
-pub use settings::{
-    DefaultPort, HostfilePolicy, Memory, Millis, Profile, Protocol, Repeat, Secret, Settings,
-    TaskIdentity, WhenAlive,
-};
-pub use table::{KEYS, Key, KeyIndex};
+pub use keys::{KEYS, Key, KeyIndex};
+pub use settings::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, Settings, WhenAlive};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use thiserror::Error;
+
+use crate::model::Secret;
 
 /// A value that cannot be used: `ECF_PORT="abc": not a port; give ...`.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

@@ -1,37 +1,9 @@
 //! The settings as types, filled from the table of keys and from nowhere else.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use super::table::KeyIndex;
-use crate::hosts::{ECFLOW_PORT, Host};
-
-/// A duration or a point in time, in milliseconds.
-pub type Millis = u64;
-
-/// Bytes that must not reach a log, an error, a report or a debug print.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
-
-impl Secret {
-    /// The bytes themselves, for the wire.
-    #[must_use]
-    pub fn reveal(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<&[u8]> for Secret {
-    fn from(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(not shown)")
-    }
-}
+use super::keys::KeyIndex;
+use crate::model::{ECFLOW_PORT, Host, Millis, Repeat, TaskIdentity};
 
 /// ECF_HOSTFILE_POLICY: which commands may leave the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,17 +57,6 @@ pub enum WhenAlive {
     Stay,
 }
 
-/// ECF_FAILOVER_REPEATABLE: what a second copy of a command would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    /// Nothing more than the first.
-    Yes,
-    /// Nothing more, as long as no later command came between.
-    Ordered,
-    /// Something else: it must not be sent again once it may have arrived.
-    No,
-}
-
 /// ECF_FAILOVER_MEMORY: how long the knowledge of dead hosts lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
@@ -105,19 +66,6 @@ pub enum Memory {
     Handle,
     /// On this node, shared by all processes of the user.
     Node,
-}
-
-/// Who the task is that a task command speaks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskIdentity {
-    /// ECF_NAME: the path of the task.
-    pub path: Vec<u8>,
-    /// ECF_PASS: the job's password.
-    pub password: Secret,
-    /// ECF_RID: the process id or the batch system's id.
-    pub remote_id: Vec<u8>,
-    /// ECF_TRYNO: the job's try number.
-    pub try_number: i32,
 }
 
 /// Every key as a typed value. Durations are in milliseconds.

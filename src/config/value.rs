@@ -1,6 +1,6 @@
 //! How the text of a value is read. Every function says what would have been right.
 
-use super::settings::Millis;
+use crate::model::Millis;
 
 /// Why a value cannot be used, for a person.
 pub(super) type Why = String;
@@ -53,7 +53,7 @@ pub(super) fn whole(text: &[u8], lowest: u64, highest: u64) -> Result<u64, Why> 
 }
 
 pub(super) fn port(text: &[u8]) -> Result<u16, Why> {
-    crate::hosts::parse_port(text.trim_ascii()).map_err(|why| why.to_string())
+    crate::model::parse_port(text.trim_ascii()).map_err(|why| why.to_string())
 }
 
 /// One of the words of `choices`, in any case.

@@ -10,7 +10,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::config::Secret;
+use crate::model::Secret;
 
 /// The oldest version of the format.
 const OLDEST: [u32; 3] = [4, 5, 0];

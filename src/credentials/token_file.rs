@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::config::Secret;
+use crate::model::Secret;
 
 /// What a token file says.
 #[derive(Clone, Debug)]

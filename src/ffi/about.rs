@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use crate::client::{Status, outcome_c_name, outcome_from_number};
+use crate::model::{Status, outcome_c_name, outcome_from_number};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 const UNKNOWN: &CStr = c"unknown";

@@ -5,11 +5,10 @@ use std::ffi::{CString, c_char, c_void};
 use super::client::{User, held};
 use super::guard::guarded;
 use super::reply::{clear, hand_over};
-use super::status::kind_from_number;
 use super::strings::{EMPTY, bytes, c_string, pairs};
-use super::{ecf_client, ecf_reply, ecf_status};
-use crate::client::{Client, DelegatedAttempt, Reply, Status, outcome_from_number};
-use crate::policy::Outcome;
+use super::{ecf_client, ecf_reply};
+use crate::client::{Client, DelegatedAttempt, Reply};
+use crate::model::{Kind, Outcome, Status, outcome_from_number};
 
 /// One attempt of a delegated command; valid only inside the callback that got it.
 pub struct ecf_attempt {
@@ -49,14 +48,14 @@ pub unsafe extern "C" fn ecf_delegate(
     attempt: ecf_attempt_fn,
     user: *mut c_void,
     reply: *mut *mut ecf_reply,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a place for a pointer, or NULL.
         unsafe { clear(reply) };
         // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
         let (client, settings) = unsafe { (held(client), pairs(settings)) };
         let refused = |why| Reply::refused(Status::Argument, why);
-        let story = match (client, kind_from_number(kind), settings, attempt) {
+        let story = match (client, Kind::from_number(kind), settings, attempt) {
             (None, ..) => refused("the client is NULL"),
             (_, None, ..) => refused("the kind is none of ECF_KIND_TASK, _USER and _PING"),
             (_, _, None, _) => refused("a key of the settings has no value"),

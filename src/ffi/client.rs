@@ -3,11 +3,10 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
-use super::ecf_status;
 use super::guard::guarded;
-use super::status::kind_from_number;
 use super::strings::{bytes, c_string, fill, fill_or_empty};
 use crate::client::{Client, Level};
+use crate::model::{Kind, Status};
 
 /// A configuration and what was learnt about hosts. May be used by several threads at once.
 pub struct ecf_client {
@@ -82,16 +81,16 @@ pub unsafe extern "C" fn ecf_client_set(
     client: *mut ecf_client,
     key: *const c_char,
     value: *const c_char,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a live handle and NUL-terminated strings, or NULL.
         let (client, key, value) = unsafe { (held(client), bytes(key), bytes(value)) };
         let (Some(client), Some(key), Some(value)) = (client, key, value) else {
-            return ecf_status::ECF_ERR_ARGUMENT;
+            return Status::Argument;
         };
         match client.set(key, value) {
-            Ok(()) => ecf_status::ECF_OK,
-            Err(_) => ecf_status::ECF_ERR_ARGUMENT,
+            Ok(()) => Status::Ok,
+            Err(_) => Status::Argument,
         }
     })
 }
@@ -112,8 +111,8 @@ pub unsafe extern "C" fn ecf_client_get(
     buf: *mut c_char,
     cap: usize,
     needed: *mut usize,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a live handle and a NUL-terminated string, or NULL.
         let (client, key) = unsafe { (held(client), bytes(key)) };
         let text = match (client, key) {
@@ -139,8 +138,8 @@ pub unsafe extern "C" fn ecf_client_check(
     buf: *mut c_char,
     cap: usize,
     needed: *mut usize,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a live handle or NULL.
         let text = unsafe { held(client) }.map(|client| client.check().into_bytes());
         // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
@@ -170,23 +169,23 @@ pub unsafe extern "C" fn ecf_client_explain(
     buf: *mut c_char,
     cap: usize,
     needed: *mut usize,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a live handle or NULL.
         let client = unsafe { held(client) };
-        let (Some(client), Some(kind)) = (client, kind_from_number(kind)) else {
+        let (Some(client), Some(kind)) = (client, Kind::from_number(kind)) else {
             // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
             return unsafe { fill_or_empty(None, buf, cap, needed) };
         };
         let explained = client.explain(kind, horizon_ms);
         let status = match &explained {
-            Ok(_) => ecf_status::ECF_OK,
-            Err(_) => ecf_status::ECF_ERR_CONFIG,
+            Ok(_) => Status::Ok,
+            Err(_) => Status::Config,
         };
         let text = explained.unwrap_or_else(|problems| problems);
         // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
         match unsafe { fill(text.as_bytes(), buf, cap, needed) } {
-            ecf_status::ECF_OK => status,
+            Status::Ok => status,
             cut => cut,
         }
     })
@@ -201,15 +200,15 @@ pub unsafe extern "C" fn ecf_client_explain(
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ecf_client_cancel(client: *mut ecf_client) -> ecf_status {
+pub unsafe extern "C" fn ecf_client_cancel(client: *mut ecf_client) -> Status {
     // No guard: it is not for signal handlers, and nothing here can panic.
     // SAFETY: the caller promises a live handle or NULL.
     match unsafe { borrowed(client) } {
         Some(client) => {
             client.cancel();
-            ecf_status::ECF_OK
+            Status::Ok
         }
-        None => ecf_status::ECF_ERR_ARGUMENT,
+        None => Status::Argument,
     }
 }
 
@@ -219,14 +218,14 @@ pub unsafe extern "C" fn ecf_client_cancel(client: *mut ecf_client) -> ecf_statu
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ecf_client_resume(client: *mut ecf_client) -> ecf_status {
+pub unsafe extern "C" fn ecf_client_resume(client: *mut ecf_client) -> Status {
     // SAFETY: the caller promises a live handle or NULL.
     match unsafe { borrowed(client) } {
         Some(client) => {
             client.resume();
-            ecf_status::ECF_OK
+            Status::Ok
         }
-        None => ecf_status::ECF_ERR_ARGUMENT,
+        None => Status::Argument,
     }
 }
 
@@ -242,11 +241,11 @@ pub unsafe extern "C" fn ecf_client_set_log(
     client: *mut ecf_client,
     log: ecf_log_fn,
     user: *mut c_void,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a live handle or NULL.
         let Some(client) = (unsafe { held(client) }) else {
-            return ecf_status::ECF_ERR_ARGUMENT;
+            return Status::Argument;
         };
         let user = User(user);
         client.set_log(log.map(|log| -> crate::client::Sink {
@@ -256,7 +255,7 @@ pub unsafe extern "C" fn ecf_client_set_log(
                 unsafe { log(user.pointer(), level as i32, line.as_ptr()) };
             })
         }));
-        ecf_status::ECF_OK
+        Status::Ok
     })
 }
 

@@ -1,6 +1,6 @@
 //! The C ABI: pointers in, status out, one file for each C type.
 //!
-//! The doc comments here become `include/ecf_failover.h`, so they speak to a C programmer.
+//! The doc comments here, and those of the numbers in `model`, become `include/ecf_failover.h`, so they speak to a C programmer.
 //! Every body runs inside `guard::guarded`; no panic crosses the boundary.
 #![allow(unsafe_code, non_camel_case_types)]
 
@@ -12,7 +12,7 @@ mod guard;
 mod plan;
 mod reply;
 mod send;
-mod status;
+mod step;
 mod strings;
 
 pub use about::*;
@@ -21,4 +21,4 @@ pub use client::*;
 pub use plan::*;
 pub use reply::*;
 pub use send::*;
-pub use status::*;
+pub use step::*;

@@ -4,12 +4,10 @@ use std::ffi::{CString, c_char};
 
 use super::client::held;
 use super::guard::guarded;
-use super::status::kind_from_number;
 use super::strings::{EMPTY, c_string, pairs};
-use super::{ecf_client, ecf_status, ecf_step};
-use crate::client::{AttemptResult, Plan, Status, Step, outcome_from_number};
-use crate::policy::{Kind, Outcome};
-use crate::transport::{Cure, Stage};
+use super::{ecf_client, ecf_step};
+use crate::client::{AttemptResult, Plan, Step};
+use crate::model::{Cure, Kind, Outcome, Stage, Status, outcome_from_number};
 
 /// The policy as a pull-style state machine, for event loops. One thread at a time.
 pub struct ecf_plan {
@@ -41,7 +39,7 @@ pub unsafe extern "C" fn ecf_plan_new(
     guarded(std::ptr::null_mut(), || {
         // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
         let (client, settings) = unsafe { (held(client), pairs(settings)) };
-        let kind: Option<Kind> = kind_from_number(kind);
+        let kind = Kind::from_number(kind);
         let (Some(client), Some(kind), Some(settings)) = (client, kind, settings) else {
             return std::ptr::null_mut();
         };
@@ -139,14 +137,14 @@ pub unsafe extern "C" fn ecf_plan_outcome(
     plan: *mut ecf_plan,
     outcome: i32,
     now_ms: u64,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a live plan or NULL.
         let Some(plan) = (unsafe { plan.as_mut() }) else {
-            return ecf_status::ECF_ERR_ARGUMENT;
+            return Status::Argument;
         };
         if !plan.plan.is_attempting() {
-            return ecf_status::ECF_ERR_ARGUMENT;
+            return Status::Argument;
         }
         plan.now_ms = plan.now_ms.max(now_ms);
         let known = outcome_from_number(outcome);
@@ -159,21 +157,21 @@ pub unsafe extern "C" fn ecf_plan_outcome(
         };
         plan.plan.outcome(result, plan.now_ms);
         match known {
-            Some(_) => ecf_status::ECF_OK,
-            None => ecf_status::ECF_ERR_ARGUMENT,
+            Some(_) => Status::Ok,
+            None => Status::Argument,
         }
     })
 }
 
-/// How the plan ended; ECF_OK while it goes on. ECF_ERR_ARGUMENT for NULL.
+/// How the plan ended; ECF_IN_PROGRESS while it goes on. ECF_ERR_ARGUMENT for NULL.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> ecf_status {
+pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> Status {
     // SAFETY: the caller promises a live plan or NULL.
     match unsafe { plan.as_ref() } {
-        Some(plan) => plan.plan.status().unwrap_or(Status::Ok).into(),
-        None => ecf_status::ECF_ERR_ARGUMENT,
+        Some(plan) => plan.plan.status().unwrap_or(Status::InProgress),
+        None => Status::Argument,
     }
 }
 

@@ -5,14 +5,14 @@ use std::mem;
 
 use once_cell::sync::OnceCell;
 
-use super::ecf_status;
 use super::guard::guarded;
 use super::strings::{EMPTY, c_string};
 use crate::client::Reply;
+use crate::model::Status;
 
 /// The story of one command, success or not. It never changes and may be read by any thread.
 pub struct ecf_reply {
-    status: ecf_status,
+    status: Status,
     /// With a NUL behind it; it may hold any byte.
     text: Vec<u8>,
     error: CString,
@@ -31,7 +31,7 @@ impl From<Reply> for ecf_reply {
         let mut text = mem::take(&mut reply.text);
         text.push(0);
         Self {
-            status: reply.status.into(),
+            status: reply.status,
             text,
             error: c_string(mem::take(&mut reply.error)),
             port: answered_by.as_ref().map_or(0, |endpoint| endpoint.port),
@@ -47,8 +47,8 @@ impl From<Reply> for ecf_reply {
 ///
 /// # Safety
 /// `out` must be NULL or a place for a pointer.
-pub(super) unsafe fn hand_over(reply: Reply, out: *mut *mut ecf_reply) -> ecf_status {
-    let status = reply.status.into();
+pub(super) unsafe fn hand_over(reply: Reply, out: *mut *mut ecf_reply) -> Status {
+    let status = reply.status;
     if !out.is_null() {
         let reply = Box::into_raw(Box::new(ecf_reply::from(reply)));
         // SAFETY: not NULL, so the caller promises a place for a pointer.
@@ -82,9 +82,9 @@ unsafe fn part<T>(reply: *const ecf_reply, otherwise: T, read: impl FnOnce(&ecf_
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ecf_reply_status(reply: *const ecf_reply) -> ecf_status {
+pub unsafe extern "C" fn ecf_reply_status(reply: *const ecf_reply) -> Status {
     // SAFETY: as the header asks of every reply.
-    unsafe { part(reply, ecf_status::ECF_ERR_ARGUMENT, |reply| reply.status) }
+    unsafe { part(reply, Status::Argument, |reply| reply.status) }
 }
 
 /// What ecflow_client would print on stdout, newlines included; "" if nothing, on failure, and

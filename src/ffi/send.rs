@@ -6,8 +6,9 @@ use super::client::held;
 use super::guard::guarded;
 use super::reply::{clear, hand_over};
 use super::strings::words;
-use super::{ecf_client, ecf_reply, ecf_status};
-use crate::client::{Client, Reply, Status};
+use super::{ecf_client, ecf_reply};
+use crate::client::{Client, Reply};
+use crate::model::Status;
 
 /// Sends a task command (init, complete, abort, event, meter, label, wait, queue) and returns
 /// when a server has confirmed or refused it, when ECF_TIMEOUT is over, or when the policy has
@@ -27,7 +28,7 @@ pub unsafe extern "C" fn ecf_send_task_cmd(
     argc: i32,
     argv: *const *const c_char,
     reply: *mut *mut ecf_reply,
-) -> ecf_status {
+) -> Status {
     // SAFETY: the caller keeps the promises of the header, which are those of `send`.
     unsafe { send(client, argc, argv, reply, Client::send_task) }
 }
@@ -45,7 +46,7 @@ pub unsafe extern "C" fn ecf_send_user_cmd(
     argc: i32,
     argv: *const *const c_char,
     reply: *mut *mut ecf_reply,
-) -> ecf_status {
+) -> Status {
     // SAFETY: the caller keeps the promises of the header, which are those of `send`.
     unsafe { send(client, argc, argv, reply, Client::send_user) }
 }
@@ -59,8 +60,8 @@ unsafe fn send(
     argv: *const *const c_char,
     reply: *mut *mut ecf_reply,
     how: fn(&Client, &[Vec<u8>]) -> Reply,
-) -> ecf_status {
-    guarded(ecf_status::ECF_ERR_INTERNAL, || {
+) -> Status {
+    guarded(Status::Internal, || {
         // SAFETY: the caller promises a place for a pointer, or NULL.
         unsafe { clear(reply) };
         // SAFETY: the caller promises a live handle or NULL.

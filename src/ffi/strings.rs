@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 
-use super::ecf_status;
+use crate::model::Status;
 
 /// The bytes of a C string; `None` for NULL.
 ///
@@ -55,20 +55,15 @@ pub(super) unsafe fn pairs(list: *const *const c_char) -> Option<Vec<(Vec<u8>, V
 ///
 /// # Safety
 /// `buf` must be NULL or writable for `cap` bytes, `needed` NULL or writable.
-pub(super) unsafe fn fill(
-    text: &[u8],
-    buf: *mut c_char,
-    cap: usize,
-    needed: *mut usize,
-) -> ecf_status {
+pub(super) unsafe fn fill(text: &[u8], buf: *mut c_char, cap: usize, needed: *mut usize) -> Status {
     if !needed.is_null() {
         // SAFETY: not NULL, so the caller promises a place for a number.
         unsafe { needed.write(text.len() + 1) };
     }
     match (buf.is_null(), cap) {
-        (true, 0) => return ecf_status::ECF_OK,
-        (true, _) => return ecf_status::ECF_ERR_ARGUMENT,
-        (false, 0) => return ecf_status::ECF_ERR_TOO_SMALL,
+        (true, 0) => return Status::Ok,
+        (true, _) => return Status::Argument,
+        (false, 0) => return Status::TooSmall,
         (false, _) => {}
     }
     let length = text.len().min(cap - 1);
@@ -79,8 +74,8 @@ pub(super) unsafe fn fill(
         buf.add(length).write(0);
     }
     match length < text.len() {
-        true => ecf_status::ECF_ERR_TOO_SMALL,
-        false => ecf_status::ECF_OK,
+        true => Status::TooSmall,
+        false => Status::Ok,
     }
 }
 
@@ -93,7 +88,7 @@ pub(super) unsafe fn fill_or_empty(
     buf: *mut c_char,
     cap: usize,
     needed: *mut usize,
-) -> ecf_status {
+) -> Status {
     if let Some(text) = text {
         // SAFETY: the caller keeps the promises.
         return unsafe { fill(text, buf, cap, needed) };
@@ -106,7 +101,7 @@ pub(super) unsafe fn fill_or_empty(
         // SAFETY: the caller promises `cap` bytes.
         unsafe { buf.write(0) };
     }
-    ecf_status::ECF_ERR_ARGUMENT
+    Status::Argument
 }
 
 /// A C string of `text`; a NUL in it, which C could not see past, becomes a blank.

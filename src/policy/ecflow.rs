@@ -10,8 +10,9 @@
 //! first change, which is immediate. The hostfile is read at the first change and looked at
 //! again before each lap.
 
-use super::{Action, End, HostIndex, Outcome, Policy, Rules, Travel};
-use crate::config::{Millis, Repeat, WhenAlive};
+use super::{Action, HostIndex, Policy, Rules, Travel};
+use crate::config::WhenAlive;
+use crate::model::{Millis, Outcome, Repeat, Status};
 
 /// The state machine of profile `ecflow` for one command.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ enum State {
     },
     /// The number of backups has been asked for.
     Listing(Purpose),
-    Over(End),
+    Over(Status),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +177,7 @@ impl Policy for Ecflow {
                     };
                 }
                 State::Due | State::Paused { .. } | State::Listing(_) if is_late => {
-                    self.state = State::Over(End::Deadline);
+                    self.state = State::Over(Status::Timeout);
                 }
                 State::Due => return self.attempt(),
                 State::Paused { until, then } if self.now >= until => self.resume(then),
@@ -202,7 +203,7 @@ impl Policy for Ecflow {
         }
     }
 
-    fn verdict(&self) -> Option<End> {
+    fn verdict(&self) -> Option<Status> {
         match self.state {
             State::Over(end) => Some(end),
             _ => None,
@@ -218,13 +219,13 @@ impl Policy for Ecflow {
         let is_late = self.now >= self.give_up_at();
         self.last_was_zombie = outcome == Outcome::Zombie;
         match outcome {
-            Outcome::Ok => self.state = State::Over(End::Ok),
-            Outcome::Rejected => self.state = State::Over(End::Rejected),
-            Outcome::Fatal => self.state = State::Over(End::Fatal),
+            Outcome::Ok => self.state = State::Over(Status::Ok),
+            Outcome::Rejected => self.state = State::Over(Status::Rejected),
+            Outcome::Fatal => self.state = State::Over(Status::Caller),
             Outcome::Unconfirmed if self.rules.repeat == Repeat::No => {
-                self.state = State::Over(End::UnknownOutcome);
+                self.state = State::Over(Status::UnknownOutcome);
             }
-            _ if is_late => self.state = State::Over(End::Deadline),
+            _ if is_late => self.state = State::Over(Status::Timeout),
             Outcome::Wait => self.poll(),
             Outcome::Zombie if self.rules.on_zombie == WhenAlive::Stay => self.poll(),
             Outcome::Halted if self.rules.on_halted == WhenAlive::Stay => self.poll(),

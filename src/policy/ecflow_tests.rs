@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Configuration, Settings};
-use crate::policy::{Kind, Timetable, timetable};
+use crate::model::Kind;
+use crate::policy::{Timetable, timetable};
 
 const DAY: Millis = 86_400_000;
 
@@ -57,7 +58,7 @@ fn without_backups_the_laps_have_the_same_rhythm() {
 #[test]
 fn a_day_of_outage_ends_at_the_day_and_not_before() {
     let table = refused(Kind::Task, &[], 3, 2 * DAY);
-    assert_eq!(table.end, Some((DAY, End::Deadline)));
+    assert_eq!(table.end, Some((DAY, Status::Timeout)));
     assert!(table.attempts.iter().all(|(at, _)| *at < DAY));
     assert_eq!(table.attempts.len(), 4_322);
 }
@@ -70,46 +71,46 @@ fn where_a_command_may_go_and_how_it_ends() {
         Kind,
         &'static [(&'static str, &'static str)],
         &'static [(Millis, HostIndex)],
-        End,
+        Status,
     );
     let rows: [Row; 8] = [
-        (Kind::User, &[], primary_only, End::Exhausted),
+        (Kind::User, &[], primary_only, Status::Unreachable),
         (
             Kind::User,
             &[("ECF_HOSTFILE_POLICY", "none")],
             primary_only,
-            End::Exhausted,
+            Status::Unreachable,
         ),
         (
             Kind::Task,
             &[("ECF_HOSTFILE_POLICY", "none")],
             primary_only,
-            End::Exhausted,
+            Status::Unreachable,
         ),
         (
             Kind::Task,
             &[("ECF_DENIED", "1")],
             primary_only,
-            End::Denied,
+            Status::Denied,
         ),
         (
             Kind::User,
             &[("ECF_DENIED", "1"), ("ECF_HOSTFILE_POLICY", "all")],
             primary_only,
-            End::Denied,
+            Status::Denied,
         ),
         (
             Kind::User,
             &[("ECF_DENIED", "1")],
             primary_only,
-            End::Exhausted,
+            Status::Unreachable,
         ),
-        (Kind::Ping, &[], &[(0, 0), (1, 0)], End::Exhausted),
+        (Kind::Ping, &[], &[(0, 0), (1, 0)], Status::Unreachable),
         (
             Kind::Ping,
             &[("ECF_HOSTFILE_POLICY", "ALL")],
             lap,
-            End::Exhausted,
+            Status::Unreachable,
         ),
     ];
     for (kind, pairs, attempts, end) in rows {
@@ -148,7 +149,7 @@ impl Script {
     }
 
     /// Goes on to the next attempt, or to the end.
-    fn attempt(&mut self) -> Result<(Millis, HostIndex, Millis), (Millis, End)> {
+    fn attempt(&mut self) -> Result<(Millis, HostIndex, Millis), (Millis, Status)> {
         loop {
             match self.policy.next(self.now) {
                 Action::ListBackups => self.policy.backups(self.backups),
@@ -189,7 +190,7 @@ fn wait_is_polled_at_the_same_host_without_using_up_tries() {
         script.answer(Outcome::Wait, 0);
         script.attempt().ok();
     }
-    assert_eq!(script.attempt(), Err((100_000, End::Deadline)));
+    assert_eq!(script.attempt(), Err((100_000, Status::Timeout)));
 }
 
 #[test]
@@ -221,7 +222,7 @@ fn halted_and_zombie_rotate_like_failures_unless_they_are_to_stay() {
             assert!(script.attempt().is_ok());
             script.answer(outcome, 0);
         }
-        assert_eq!(script.attempt(), Err((10_000, End::Denied)));
+        assert_eq!(script.attempt(), Err((10_000, Status::Denied)));
     }
 }
 
@@ -233,7 +234,7 @@ fn the_zombie_timeout_ends_a_command_only_while_the_last_outcome_is_zombie() {
         assert!(script.attempt().is_ok());
         script.answer(Outcome::Zombie, 0);
     }
-    assert_eq!(script.attempt(), Err((25_000, End::Deadline)));
+    assert_eq!(script.attempt(), Err((25_000, Status::Timeout)));
 
     let mut script = Script::new(rules(Kind::Task, &pairs), 0);
     for outcome in [
@@ -247,7 +248,7 @@ fn the_zombie_timeout_ends_a_command_only_while_the_last_outcome_is_zombie() {
     }
     assert_eq!(script.attempt().map(|(at, _, _)| at), Ok(50_000));
     script.answer(Outcome::NotSent, 0);
-    assert_eq!(script.attempt(), Err((60_000, End::Deadline)));
+    assert_eq!(script.attempt(), Err((60_000, Status::Timeout)));
 }
 
 #[test]
@@ -258,13 +259,13 @@ fn an_attempt_that_the_zombie_timeout_cuts_ends_the_command() {
     script.answer(Outcome::Zombie, 0);
     assert_eq!(script.attempt(), Ok((10_000, 0, 2_000)));
     script.answer(Outcome::Unconfirmed, 2_000);
-    assert_eq!(script.attempt(), Err((12_000, End::Deadline)));
+    assert_eq!(script.attempt(), Err((12_000, Status::Timeout)));
 }
 
 #[test]
 fn a_command_that_must_not_be_repeated_ends_when_it_is_unconfirmed() {
     for (repeat, end) in [
-        (Repeat::No, Some(End::UnknownOutcome)),
+        (Repeat::No, Some(Status::UnknownOutcome)),
         (Repeat::Ordered, None),
         (Repeat::Yes, None),
     ] {
@@ -288,11 +289,11 @@ fn pauses_and_attempts_are_cut_to_fit_the_deadline() {
     script.answer(Outcome::NotSent, 1_000);
     assert_eq!(script.attempt(), Ok((11_000, 0, 4_000)));
     script.answer(Outcome::Unconfirmed, 4_000);
-    assert_eq!(script.attempt(), Err((15_000, End::Deadline)));
+    assert_eq!(script.attempt(), Err((15_000, Status::Timeout)));
     let mut script = Script::new(rules(Kind::User, &[("ECF_TIMEOUT", "5")]), 0);
     assert!(script.attempt().is_ok());
     script.answer(Outcome::NotSent, 0);
-    assert_eq!(script.attempt(), Err((5_000, End::Deadline)));
+    assert_eq!(script.attempt(), Err((5_000, Status::Timeout)));
 }
 
 #[test]
@@ -300,7 +301,7 @@ fn a_confirmed_reply_counts_even_after_the_deadline() {
     let mut script = Script::new(rules(Kind::Task, &[("ECF_TIMEOUT", "5")]), 0);
     assert!(script.attempt().is_ok());
     script.answer(Outcome::Ok, 9_000);
-    assert_eq!(script.attempt(), Err((9_000, End::Ok)));
+    assert_eq!(script.attempt(), Err((9_000, Status::Ok)));
 }
 
 #[test]
@@ -344,9 +345,9 @@ const OUTCOMES: [Outcome; 8] = [
 fn some_rules() -> impl Strategy<Value = Rules> {
     let travel = prop_oneof![
         Just(Travel::Laps),
-        Just(Travel::OneLap(End::Exhausted)),
-        Just(Travel::Primary(End::Exhausted)),
-        Just(Travel::Primary(End::Denied)),
+        Just(Travel::OneLap(Status::Unreachable)),
+        Just(Travel::Primary(Status::Unreachable)),
+        Just(Travel::Primary(Status::Denied)),
     ];
     let when_alive = || prop_oneof![Just(WhenAlive::Rotate), Just(WhenAlive::Stay)];
     let repeat = prop_oneof![Just(Repeat::Yes), Just(Repeat::Ordered), Just(Repeat::No)];
@@ -408,13 +409,13 @@ proptest! {
                     policy.outcome(OUTCOMES[outcome], now);
                 }
                 Action::End(end) => {
-                    prop_assert_eq!(end == End::Ok, last == Some(Outcome::Ok));
-                    prop_assert_eq!(end == End::Rejected, last == Some(Outcome::Rejected));
-                    prop_assert_eq!(end == End::Fatal, last == Some(Outcome::Fatal));
-                    if end == End::UnknownOutcome {
+                    prop_assert_eq!(end == Status::Ok, last == Some(Outcome::Ok));
+                    prop_assert_eq!(end == Status::Rejected, last == Some(Outcome::Rejected));
+                    prop_assert_eq!(end == Status::Caller, last == Some(Outcome::Fatal));
+                    if end == Status::UnknownOutcome {
                         prop_assert!(rules.repeat == Repeat::No);
                     }
-                    if end == End::Deadline {
+                    if end == Status::Timeout {
                         prop_assert!(now >= start + rules.timeout.min(rules.zombie_timeout));
                     }
                     prop_assert_eq!(policy.next(now + 1), Action::End(end), "an end is final");

@@ -5,74 +5,19 @@
 //! so a day of outage is tested in microseconds and every run can be replayed.
 #![forbid(unsafe_code)]
 
-mod dice;
 mod ecflow;
 mod fast;
-pub mod knowledge;
+mod random;
 mod rules;
 mod timetable;
 
 pub use ecflow::Ecflow;
 pub use fast::{Fast, Means};
-pub use knowledge::{
-    Answer, Cause, Health, HostKey, Knowledge, LONGEST_IMAGE, Lesson, Permission, Question,
-    Standing,
-};
 pub use rules::{FastRules, Rules, Travel};
 pub use timetable::{Timetable, timetable};
 
-use crate::config::Millis;
-
-/// What sort of command is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A task command: init, event, meter, label, wait, queue, abort, complete.
-    Task,
-    /// A user command.
-    User,
-    /// A ping: a user command with a quicker rhythm.
-    Ping,
-}
-
-/// What became of one attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A server confirmed the command.
-    Ok,
-    /// A server understood and said no.
-    Rejected,
-    /// A server asks to wait for an expression.
-    Wait,
-    /// A server is alive, but halted or shut down for tasks.
-    Halted,
-    /// A server takes the task for a zombie.
-    Zombie,
-    /// The kernel never took the last byte of the request: it cannot have been applied.
-    NotSent,
-    /// All written, no valid reply: it may have been applied.
-    Unconfirmed,
-    /// The caller's own transport wants to stop.
-    Fatal,
-}
-
-/// Why a command is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Confirmed.
-    Ok,
-    /// Refused by a server; final.
-    Rejected,
-    /// ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached.
-    Deadline,
-    /// The policy allows no more attempts.
-    Exhausted,
-    /// ECF_DENIED is set and the primary blocked or could not be reached.
-    Denied,
-    /// Sent, not confirmed, and not safe to repeat.
-    UnknownOutcome,
-    /// The caller's transport asked to stop.
-    Fatal,
-}
+use crate::health::{Answer, Lesson, Question};
+use crate::model::{Fault, Millis, Outcome, Sighting, Status};
 
 /// A place in the line-up: 0 is the primary, 1 and up are the backups in the hostfile's order.
 pub type HostIndex = usize;
@@ -95,7 +40,7 @@ pub enum Action {
         until: Millis,
     },
     /// It is over.
-    End(End),
+    End(Status),
     /// Open a connection to this host, beside those that are being opened to others, instead of
     /// one that is being opened to it, and tell [`News::Connected`] or [`News::Failed`].
     Connect {
@@ -131,44 +76,6 @@ pub enum Action {
         /// What happened.
         lesson: Lesson,
     },
-}
-
-/// Why an attempt did not lead to a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nobody listens there.
-    Refused,
-    /// The network says that there is no way.
-    Unreachable,
-    /// The connection was neither made nor refused.
-    Silent,
-    /// The name has no address.
-    Unresolved,
-    /// It is this side's: no descriptor, no port, no memory; or what the host needs is not there.
-    Local,
-    /// The connection broke before the request had left whole.
-    Broken,
-    /// The server closed, or did not answer as an ecFlow server does.
-    Closed,
-    /// The server was connected, and said nothing for as long as there was patience.
-    Mute,
-    /// The kernel has found that the connection leads nowhere any more.
-    Vanished,
-    /// A second connection proved that the server is gone.
-    Gone,
-}
-
-/// What a probe found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sighting {
-    /// A server that closes connections, so it works.
-    Alive,
-    /// Refused or unreachable: nobody.
-    Nobody,
-    /// Nothing within the time: a server that is busy or stopped, or a network that is silent.
-    Nothing,
-    /// A connection is there; more is to come.
-    Connected,
 }
 
 /// What a policy that opens several connections is told.
@@ -208,7 +115,7 @@ pub trait Policy: Send {
     /// Tells how the attempt ended; ignored when none is under way.
     fn outcome(&mut self, outcome: Outcome, now: Millis);
     /// How it ends, once that is certain: it may still have something to do for others.
-    fn verdict(&self) -> Option<End>;
+    fn verdict(&self) -> Option<Status>;
     /// Tells what has happened to a policy that asks more than attempts, one after another.
     fn tell(&mut self, _news: News, _now: Millis) {}
 }

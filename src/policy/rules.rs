@@ -1,15 +1,15 @@
 //! The numbers and choices of one command, drawn from the settings.
 
-use super::{End, Kind};
-use crate::config::{HostfilePolicy, KeyIndex, Millis, Repeat, Settings, WhenAlive};
+use crate::config::{HostfilePolicy, KeyIndex, Settings, WhenAlive};
+use crate::model::{Kind, Millis, Repeat, Status};
 
 /// Where a command may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Travel {
     /// Only to the primary; when its tries are used up the command ends so.
-    Primary(End),
+    Primary(Status),
     /// Once round primary and backups; then the command ends so.
-    OneLap(End),
+    OneLap(Status),
     /// Round and round until the deadline.
     Laps,
 }
@@ -66,7 +66,7 @@ impl Rules {
         };
         let when_alive = |choice: Option<WhenAlive>| match travel {
             // "Fail at once" leaves no room for staying.
-            Travel::Primary(End::Denied) => WhenAlive::Rotate,
+            Travel::Primary(Status::Denied) => WhenAlive::Rotate,
             _ => choice.unwrap_or(when_alive),
         };
         Self {
@@ -140,11 +140,11 @@ impl FastRules {
 fn travel(kind: Kind, settings: &Settings) -> Travel {
     use HostfilePolicy::{All, None, Task};
     match (kind, settings.hostfile_policy, settings.denied) {
-        (Kind::Task, _, true) | (Kind::User, All, true) => Travel::Primary(End::Denied),
+        (Kind::Task, _, true) | (Kind::User, All, true) => Travel::Primary(Status::Denied),
         (Kind::Task, Task | All, false) | (Kind::User, All, false) => Travel::Laps,
-        (Kind::Ping, All, _) => Travel::OneLap(End::Exhausted),
+        (Kind::Ping, All, _) => Travel::OneLap(Status::Unreachable),
         (Kind::Task, None, false) | (Kind::User | Kind::Ping, Task | None, _) => {
-            Travel::Primary(End::Exhausted)
+            Travel::Primary(Status::Unreachable)
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a policy would do if every host refused at once.
 
-use super::{Action, End, HostIndex, HostKey, Knowledge, News, Outcome, Policy};
-use crate::config::Millis;
+use super::{Action, HostIndex, News, Policy};
+use crate::health::{HostKey, Knowledge};
+use crate::model::{Millis, Outcome, Status};
 
 /// No timetable has more attempts than this; a day of profile `ecflow` has some 4,300.
 const LONGEST: usize = 20_000;
@@ -12,7 +13,7 @@ pub struct Timetable {
     /// When, in milliseconds after the start, and at which host.
     pub attempts: Vec<(Millis, HostIndex)>,
     /// When and how the command would end, where that is within the horizon.
-    pub end: Option<(Millis, End)>,
+    pub end: Option<(Millis, Status)>,
     /// Whether there are more attempts within the horizon than are listed.
     pub is_cut: bool,
 }

@@ -1,6 +1,6 @@
 //! The clock of every deadline: milliseconds since the machine started, time asleep counted.
 
-use crate::config::Millis;
+use crate::model::Millis;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;

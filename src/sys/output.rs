@@ -5,7 +5,7 @@ use std::io;
 
 use super::clock;
 use super::stderr::SigpipeBlocked;
-use crate::config::Millis;
+use crate::model::Millis;
 
 /// Where a text goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::cancel::CancelWatch;
-use crate::config::Millis;
+use crate::model::Millis;
 
 /// Why a name has no addresses.
 #[derive(Debug)]

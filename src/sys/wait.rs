@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::cancel::CancelWatch;
 use super::clock;
-use crate::config::Millis;
+use crate::model::Millis;
 
 /// A cancel is noticed after so many milliseconds at the latest.
 const SLICE: Millis = 20;

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use thiserror::Error;
 
-use crate::config::Secret;
+use crate::model::Secret;
 
 use super::reply::{Handles, Reply, Stats, ZombieDecision, ZombieRecord};
 

@@ -3,8 +3,7 @@
 //! Every connection serves one request. A reply that points elsewhere is not followed.
 
 use super::frame::{BadFrame, check_room_for_decoding};
-use crate::config::Secret;
-use crate::hosts::Endpoint;
+use crate::model::{Endpoint, Secret};
 
 /// Where ecFlow's servers expect requests; they do not look at it, proxies may.
 const PATH: &str = "/v1/ecflow";

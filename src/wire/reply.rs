@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::Secret;
+use crate::model::Secret;
 
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! The server reads some members by position, so the order here is the order on the wire.
 
 use super::json::Writer;
-use crate::config::{Secret, TaskIdentity};
+use crate::model::{Secret, TaskIdentity};
 
 /// "New, and what it stands for follows": set in the number of a class name or of an object.
 const NEW: u32 = 0x8000_0000;

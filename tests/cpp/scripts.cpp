@@ -306,7 +306,7 @@ void planned(Client& client, const Script& script, const std::string& directory)
         }
         seen.push_back(endpoint(plan.host(), plan.port()));
         CHECK_IN(script.name, plan.number() == seen.size() && step.time > 0ms);
-        CHECK_IN(script.name, plan.status() == Status::ok);
+        CHECK_IN(script.name, plan.status() == Status::in_progress);
         waited = 0ms;
         now += 1s;
         const Outcome outcome = answer(script, seen);

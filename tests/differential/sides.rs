@@ -1,11 +1,10 @@
 //! Both clients, one after the other, against one server in the same state.
 
+use ecf_failover::model::Status;
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::cases::{self, Case};
 use crate::harness::{Handle, Peer, Program, Server, replies, source_root};
@@ -77,7 +76,7 @@ impl Bench {
             ("ECF_ZOMBIE_TIMEOUT", "5"),
         ]);
         for (key, value) in &line.environment {
-            if key != "PATH" && handle.set(key, value) != ecf_status::ECF_OK {
+            if key != "PATH" && handle.set(key, value) != Status::Ok {
                 return self.seen(false, Vec::new(), format!("{key}={value} is refused"));
             }
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ecf_failover::ffi::ecf_status::*;
+use ecf_failover::model::Status;
 
 use crate::harness::{
     Peer, Program, Server, compile, library_directory, refused_port, replies, scratch, source_root,
@@ -116,7 +116,7 @@ fn a_job_tells_why_when_no_server_takes_it() {
         let output = command.output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         let status = output.status.code();
-        assert_eq!(status, Some(ECF_ERR_TIMEOUT as i32), "{example:?} {errors}");
+        assert_eq!(status, Some(Status::Timeout as i32), "{example:?} {errors}");
         assert!(output.stdout.is_empty(), "{example:?}");
         let line = format!("127.0.0.1:{dead}: ");
         assert!(
@@ -133,7 +133,7 @@ fn a_job_tells_why_when_no_server_takes_it() {
         let status = output.status.code();
         assert_eq!(
             status,
-            Some(ECF_ERR_REJECTED as i32),
+            Some(Status::Rejected as i32),
             "{example:?} {errors}"
         );
         assert!(errors.contains("/examples/t"), "{example:?} {errors}");

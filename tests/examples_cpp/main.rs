@@ -17,6 +17,7 @@ mod harness;
 
 mod guide;
 
+use ecf_failover::model::Status;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -25,7 +26,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ecf_failover::ffi::ecf_status::{self, *};
 use harness::{
     Act, FullBacklog, Peer, Program, Server, compile, frame, refused_port, replies, scratch,
 };
@@ -80,7 +80,7 @@ impl Run {
         .collect()
     }
 
-    fn assert(&self, status: ecf_status, attempts: &[(&str, u16)]) {
+    fn assert(&self, status: Status, attempts: &[(&str, u16)]) {
         let expected: Vec<_> = attempts
             .iter()
             .map(|(outcome, port)| format!("{outcome} {port}"))
@@ -158,15 +158,15 @@ fn after_the_change_every_outcome_is_told_and_nothing_else_is_to_be_done() {
     scripted_servers(after);
     let server = Server::running();
     let ping = run(after, &[server.port], &[], &["ping"]);
-    ping.assert(ECF_OK, &[("OK", server.port)]);
+    ping.assert(Status::Ok, &[("OK", server.port)]);
     let line = format!("ping of 127.0.0.1:{} succeeded\n", server.port);
     assert_eq!(ping.stdout, line);
     let none = run(after, &[server.port], &[("NO_ECF", "")], &["ping"]);
-    none.assert(ECF_OK, &[]);
+    none.assert(Status::Ok, &[]);
     assert_eq!(none.stdout, "NO_ECF\n");
     let dead = refused_port();
     let refused = run(after, &[dead, server.port], &[], &["ping"]);
-    refused.assert(ECF_ERR_UNREACHABLE, &[("NOT_SENT", dead); 2]);
+    refused.assert(Status::Unreachable, &[("NOT_SENT", dead); 2]);
     let line = format!("127.0.0.1:{dead}: connect: Connection refused");
     assert!(refused.stderr.contains(&line), "{}", refused.stderr);
 }
@@ -179,7 +179,7 @@ fn in_an_event_loop_the_outcomes_are_the_same_and_other_work_goes_on() {
     let waiting = Peer::answering(&replies::wait());
     let limit = [("ECF_TIMEOUT", "1")];
     let run = run(event_loop, &[waiting.port], &limit, &["wait", "x"]);
-    assert_eq!(run.status, ECF_ERR_TIMEOUT as i32, "{}", run.stderr);
+    assert_eq!(run.status, Status::Timeout as i32, "{}", run.stderr);
     let ticks = run.stdout.strip_prefix("meanwhile ").unwrap();
     let ticks: u32 = ticks.split(' ').next().unwrap().parse().unwrap();
     assert!((20..=100).contains(&ticks), "{ticks} in a second");
@@ -200,7 +200,7 @@ fn a_signal_ends_a_command_in_a_pause_and_in_an_attempt() {
             assert_eq!(unsafe { libc::kill(id, libc::SIGTERM) }, 0);
             let output = child.wait_with_output().expect("its output");
             let run = Run::new(output, begin.elapsed());
-            run.assert(ECF_ERR_CANCELLED, &[(outcome, port)]);
+            run.assert(Status::Cancelled, &[(outcome, port)]);
             assert!(run.took < Duration::from_secs(2), "{:?}", run.took);
         }
     }
@@ -226,7 +226,7 @@ fn a_look_up_that_hangs_holds_up_neither_the_backups_nor_the_end() {
         let ports = [backup.port, backup.port];
         let run = run(program, &ports, &hanging, &["event", "e"]);
         let n = ("NOT_SENT", backup.port);
-        run.assert(ECF_OK, &[n, n, ("OK", backup.port)]);
+        run.assert(Status::Ok, &[n, n, ("OK", backup.port)]);
         assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
     }
 }
@@ -237,9 +237,9 @@ fn real_servers(program: &Path) {
     let ports = [primary.port, backup.port];
     let [here, there] = ports;
     let by_name = [("ECF_HOST", "localhost")];
-    run(program, &ports, &by_name, &["event", "e"]).assert(ECF_OK, &[("OK", here)]);
+    run(program, &ports, &by_name, &["event", "e"]).assert(Status::Ok, &[("OK", here)]);
     assert_eq!(primary.query("event", "e"), "set");
-    run(program, &ports, &[], &["event", "e", "clear"]).assert(ECF_OK, &[("OK", here)]);
+    run(program, &ports, &[], &["event", "e", "clear"]).assert(Status::Ok, &[("OK", here)]);
     assert_eq!(primary.query("event", "e"), "clear");
 
     thread::scope(|scope| {
@@ -256,15 +256,15 @@ fn real_servers(program: &Path) {
         assert!(polls.iter().all(|poll| *poll == format!("WAIT {here}")));
     });
     let refused = run(program, &ports, &[], &["wait", "/no/such == complete"]);
-    refused.assert(ECF_ERR_REJECTED, &[("REJECTED", here)]);
+    refused.assert(Status::Rejected, &[("REJECTED", here)]);
     assert!(refused.stderr.contains("/no/such"), "{}", refused.stderr);
 
     primary.client(&["--halt=yes"]);
     let twice = |outcome| [(outcome, here), (outcome, here), ("OK", there)];
-    run(program, &ports, &[], &["meter", "m", "41"]).assert(ECF_OK, &twice("HALTED"));
+    run(program, &ports, &[], &["meter", "m", "41"]).assert(Status::Ok, &twice("HALTED"));
     assert_eq!(backup.query("meter", "m"), "41");
     primary.kill();
-    run(program, &ports, &[], &["meter", "m", "42"]).assert(ECF_OK, &twice("NOT_SENT"));
+    run(program, &ports, &[], &["meter", "m", "42"]).assert(Status::Ok, &twice("NOT_SENT"));
     assert_eq!(backup.query("meter", "m"), "42");
 }
 
@@ -276,7 +276,7 @@ fn scripted_servers(program: &Path) {
 
     let zombie = Peer::answering(&replies::zombie());
     let z = ("ZOMBIE", zombie.port);
-    run(program, &[zombie.port, backup.port], &[], &event).assert(ECF_OK, &[z, z, ok]);
+    run(program, &[zombie.port, backup.port], &[], &event).assert(Status::Ok, &[z, z, ok]);
 
     let acts = [
         Act::Answer(tls_alert()),
@@ -293,7 +293,7 @@ fn scripted_servers(program: &Path) {
     let many = [("ECF_FAILOVER_ATTEMPTS", tries.as_str())];
     let mut expected = vec![("UNCONFIRMED", odd.port); acts.len()];
     expected.push(ok);
-    run(program, &[odd.port, backup.port], &many, &event).assert(ECF_OK, &expected);
+    run(program, &[odd.port, backup.port], &many, &event).assert(Status::Ok, &expected);
     let requests = odd.requests();
     assert!(requests.windows(2).all(|pair| pair[0] == pair[1]));
 
@@ -302,10 +302,10 @@ fn scripted_servers(program: &Path) {
     let limit = [("ECF_CONNECT_TIMEOUT", "0.1")];
     let ports = [silent.port, unreachable.port, backup.port];
     let (s, u) = (("UNCONFIRMED", silent.port), ("NOT_SENT", unreachable.port));
-    run(program, &ports, &limit, &event).assert(ECF_OK, &[s, s, u, u, ok]);
+    run(program, &ports, &limit, &event).assert(Status::Ok, &[s, s, u, u, ok]);
     let limit = [("ECF_TIMEOUT", "0.4")];
     let cut = run(program, &[silent.port], &limit, &event);
-    cut.assert(ECF_ERR_TIMEOUT, &[s]);
+    cut.assert(Status::Timeout, &[s]);
     assert!(cut.took >= Duration::from_millis(400), "{:?}", cut.took);
     assert!(cut.took < Duration::from_secs(2), "{:?}", cut.took);
 
@@ -313,7 +313,8 @@ fn scripted_servers(program: &Path) {
     let n = ("NOT_SENT", dead);
     let given_up = run(program, &[dead], &limit, &event);
     assert_eq!(
-        given_up.status, ECF_ERR_TIMEOUT as i32,
+        given_up.status,
+        Status::Timeout as i32,
         "{}",
         given_up.stderr
     );
@@ -324,10 +325,10 @@ fn scripted_servers(program: &Path) {
         "{attempts:?}"
     );
     let denied = [("ECF_DENIED", "")];
-    run(program, &[dead], &denied, &event).assert(ECF_ERR_DENIED, &[n, n]);
-    run(program, &[dead], &[("NO_ECF", "")], &event).assert(ECF_OK, &[]);
-    run(program, &[dead], &[("ECF_TIMEOUT", "x")], &event).assert(ECF_ERR_CONFIG, &[]);
+    run(program, &[dead], &denied, &event).assert(Status::Denied, &[n, n]);
+    run(program, &[dead], &[("NO_ECF", "")], &event).assert(Status::Ok, &[]);
+    run(program, &[dead], &[("ECF_TIMEOUT", "x")], &event).assert(Status::Config, &[]);
     let nowhere = [("ECF_HOST", "no.such.host.invalid")];
     let n = ("NOT_SENT", backup.port);
-    run(program, &[backup.port, backup.port], &nowhere, &event).assert(ECF_OK, &[n, n, ok]);
+    run(program, &[backup.port, backup.port], &nowhere, &event).assert(Status::Ok, &[n, n, ok]);
 }

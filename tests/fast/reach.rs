@@ -1,12 +1,13 @@
 //! How a live server is reached: by how many connections, to whom, and in which order. The
 //! times are in benches/failover.rs; the bounds here only tell the profile from the other one.
 
+use ecf_failover::model::{Kind, Outcome, Status};
 use std::io::Read;
 use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ecf_failover::ffi::{ecf_attempt, ecf_attempt_port, ecf_kind, ecf_outcome, ecf_status};
+use ecf_failover::ffi::{ecf_attempt, ecf_attempt_port};
 
 use crate::harness::{Act, FullBacklog, Peer, frame, refused_port, replies};
 use crate::{client, hostfile};
@@ -121,7 +122,7 @@ fn what_must_not_be_repeated_is_told_as_unknown_and_not_sent_again() {
     let backup = live();
     let client = client("once", primary.port, &[backup.port], &[]);
     let told = client.task(&["--queue=q", "active"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_UNKNOWN_OUTCOME as i32);
+    assert_eq!(told.status, Status::UnknownOutcome as i32);
     assert_eq!((primary.count(), backup.count()), (1, 0));
     // What cannot have arrived goes on.
     let dead = refused_port();
@@ -198,11 +199,11 @@ fn the_callers_own_attempts_change_hosts_at_once() {
             let port = unsafe { ecf_attempt_port(attempt) };
             seen.push(port);
             match port == primary {
-                true => ecf_outcome::ECF_OUTCOME_NOT_SENT as i32,
-                false => ecf_outcome::ECF_OUTCOME_OK as i32,
+                true => Outcome::NotSent as i32,
+                false => Outcome::Ok as i32,
             }
         };
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut attempt);
+        let told = client.delegate(Kind::Task, &[], &mut attempt);
         assert_eq!(told.status, 0, "{}", told.report);
     }
     // One failure may have many reasons; the second command is the probe of the two seconds.
@@ -241,7 +242,7 @@ fn a_cancel_ends_every_stage() {
             });
             let begin = Instant::now();
             let told = client.task(&["--event=e"]);
-            assert_eq!(told.status, ecf_status::ECF_ERR_CANCELLED as i32);
+            assert_eq!(told.status, Status::Cancelled as i32);
             assert!(begin.elapsed() < Duration::from_secs(4));
         });
     }

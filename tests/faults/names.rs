@@ -1,13 +1,12 @@
 //! Names against a resolver that answers, denies, fails or is silent: the real path through
 //! glibc to a DNS server on loopback, in a network and mount namespace of the test's own.
 
+use ecf_failover::model::Status;
 use std::fs;
 use std::net::UdpSocket;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::harness::{
     Act, Handle, Peer, Program, frame, namespace, refused_port, replies, scratch,
@@ -176,7 +175,7 @@ fn a_silent_resolver_is_bounded_by_stage_deadline_and_cancel() {
     let deadline = client(&primary, &backup, &[("ECF_TIMEOUT", "0.7")]);
     let begin = Instant::now();
     let told = deadline.task(&["--event=e"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+    assert_eq!(told.status, Status::Timeout as i32);
     assert!(begin.elapsed() >= Duration::from_millis(700));
     assert!(
         begin.elapsed() < Duration::from_secs(5),
@@ -192,7 +191,7 @@ fn a_silent_resolver_is_bounded_by_stage_deadline_and_cancel() {
         });
         let begin = Instant::now();
         let told = cancelled.task(&["--event=e"]);
-        assert_eq!(told.status, ecf_status::ECF_ERR_CANCELLED as i32);
+        assert_eq!(told.status, Status::Cancelled as i32);
         assert!(
             begin.elapsed() < Duration::from_secs(3),
             "{:?}",

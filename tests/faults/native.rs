@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ecf_failover::client::Status;
+use ecf_failover::model::Status;
 
 use crate::harness::{FullBacklog, Handle, Told};
 use crate::rows::{Row, Stage, rows, words};

@@ -1,9 +1,8 @@
 //! What the network layer itself refuses, in a namespace of the test's own.
 
+use ecf_failover::model::Status;
 use std::fs;
 use std::net::TcpStream;
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::harness::{Handle, Peer, Told, namespace, replies, scratch};
 
@@ -43,7 +42,7 @@ fn unreachable_hosts_and_exhausted_ports_are_told_and_passed_over() {
     let held = TcpStream::connect(("127.0.0.1", primary.port)).expect("the only port");
     let client = Handle::quick(primary.port, &[("ECF_DENIED", "1")]);
     let told = client.task(&["--event=e"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_DENIED as i32);
+    assert_eq!(told.status, Status::Denied as i32);
     assert!(
         told.error.contains("no local address or port is free"),
         "{}",

@@ -21,14 +21,14 @@ use std::path::Path;
 
 use ecf_failover::command::{COMMANDS, NOT_OFFERED};
 use ecf_failover::config::KEYS;
-use ecf_failover::policy::Kind;
+use ecf_failover::model::Kind;
 
 /// What the README has between two marks: the first mark, the second, and the text.
 type Part = (&'static str, &'static str, fn() -> String);
 
 const PARTS: &[Part] = &[
     (
-        "<!-- keys: generated from src/config/table.rs -->\n",
+        "<!-- keys: generated from src/config/keys.rs -->\n",
         "<!-- keys: end -->\n",
         key_table,
     ),

@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use ecf_failover::client::{Client, Status};
+use ecf_failover::client::Client;
 use ecf_failover::command::{BESIDE, COMMANDS, NOT_OFFERED};
 use ecf_failover::config::KEYS;
-use ecf_failover::policy::Kind;
+use ecf_failover::model::{Kind, Status};
 use ecf_failover::shell::OWN_OPTIONS;
 
 use crate::{committed, header, must_be_current, roff};

@@ -22,10 +22,10 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use ecf_failover::client::{Client, Reply, Status};
+use ecf_failover::client::{Client, Reply};
 use ecf_failover::command::COMMANDS;
 use ecf_failover::config::Configuration;
-use ecf_failover::policy::Kind;
+use ecf_failover::model::{Kind, Status};
 use ecf_failover::wire::{self, Base, Request, UserIdentity, Value};
 use harness::{Act, Peer, frame};
 use serde::de::{Deserialize, Deserializer, Visitor};

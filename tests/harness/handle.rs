@@ -1,5 +1,6 @@
 //! A client by its C ABI.
 
+use ecf_failover::model::{Kind, Status};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr;
 use std::sync::Mutex;
@@ -86,7 +87,7 @@ impl Handle {
     pub fn new(settings: &[(&str, &str)]) -> Self {
         let handle = Self(ecf_client_new(), Mutex::default());
         for (key, value) in settings {
-            assert_eq!(handle.set(key, value), ecf_status::ECF_OK, "{key}={value}");
+            assert_eq!(handle.set(key, value), Status::Ok, "{key}={value}");
         }
         handle
     }
@@ -104,12 +105,12 @@ impl Handle {
             ("ECF_TIMEOUT", "60"),
         ]);
         for (key, value) in settings {
-            assert_eq!(handle.set(key, value), ecf_status::ECF_OK, "{key}={value}");
+            assert_eq!(handle.set(key, value), Status::Ok, "{key}={value}");
         }
         handle
     }
 
-    pub fn set(&self, key: &str, value: &str) -> ecf_status {
+    pub fn set(&self, key: &str, value: &str) -> Status {
         if key == "ECF_PASS" {
             value.clone_into(&mut self.1.lock().unwrap());
         }
@@ -117,7 +118,7 @@ impl Handle {
         unsafe { ecf_client_set(self.0, key.as_ptr(), value.as_ptr()) }
     }
 
-    pub fn get(&self, key: &str) -> Result<String, ecf_status> {
+    pub fn get(&self, key: &str) -> Result<String, Status> {
         let key = CString::new(key).unwrap();
         text(|buf, cap, needed| unsafe { ecf_client_get(self.0, key.as_ptr(), buf, cap, needed) })
     }
@@ -126,7 +127,7 @@ impl Handle {
         text(|buf, cap, needed| unsafe { ecf_client_check(self.0, buf, cap, needed) }).unwrap()
     }
 
-    pub fn explain(&self, kind: ecf_kind, horizon_ms: u64) -> Result<String, ecf_status> {
+    pub fn explain(&self, kind: Kind, horizon_ms: u64) -> Result<String, Status> {
         text(|buf, cap, needed| unsafe {
             ecf_client_explain(self.0, kind as i32, horizon_ms, buf, cap, needed)
         })
@@ -136,15 +137,15 @@ impl Handle {
     pub fn keep_log(&self, lines: &Mutex<Vec<String>>) {
         let user = (&raw const *lines).cast_mut().cast::<c_void>();
         let set = unsafe { ecf_client_set_log(self.0, Some(keep_line), user) };
-        assert_eq!(set, ecf_status::ECF_OK);
+        assert_eq!(set, Status::Ok);
     }
 
     pub fn cancel(&self) {
-        assert_eq!(unsafe { ecf_client_cancel(self.0) }, ecf_status::ECF_OK);
+        assert_eq!(unsafe { ecf_client_cancel(self.0) }, Status::Ok);
     }
 
     pub fn resume(&self) {
-        assert_eq!(unsafe { ecf_client_resume(self.0) }, ecf_status::ECF_OK);
+        assert_eq!(unsafe { ecf_client_resume(self.0) }, Status::Ok);
     }
 
     pub fn task(&self, argv: &[&str]) -> Told {
@@ -171,7 +172,7 @@ impl Handle {
             i32,
             *const *const c_char,
             *mut *mut ecf_reply,
-        ) -> ecf_status,
+        ) -> Status,
     ) -> Told {
         let words: Vec<_> = argv
             .iter()
@@ -187,7 +188,7 @@ impl Handle {
     /// Delegates; the callback gets host, port, number and limit, and answers an outcome.
     pub fn delegate(
         &self,
-        kind: ecf_kind,
+        kind: Kind,
         settings: &[(&str, &str)],
         attempt: &mut Delegate<'_>,
     ) -> Told {
@@ -215,7 +216,7 @@ impl Handle {
     }
 
     /// What was told, which must not hold the job's password.
-    fn take(&self, status: ecf_status, reply: *mut ecf_reply) -> Told {
+    fn take(&self, status: Status, reply: *mut ecf_reply) -> Told {
         let told = take(status, reply);
         let password = self.1.lock().unwrap();
         if !password.is_empty() {
@@ -252,7 +253,7 @@ impl Drop for Handle {
     }
 }
 
-fn take(status: ecf_status, reply: *mut ecf_reply) -> Told {
+fn take(status: Status, reply: *mut ecf_reply) -> Told {
     assert!(!reply.is_null(), "a reply is always made");
     unsafe {
         assert_eq!(ecf_reply_status(reply), status);
@@ -278,7 +279,7 @@ fn string(text: *const c_char) -> String {
 }
 
 /// Asks for the size first, then for the text.
-fn text(ask: impl Fn(*mut c_char, usize, *mut usize) -> ecf_status) -> Result<String, ecf_status> {
+fn text(ask: impl Fn(*mut c_char, usize, *mut usize) -> Status) -> Result<String, Status> {
     let mut needed = 0;
     let status = ask(ptr::null_mut(), 0, &raw mut needed);
     if needed == 0 {
@@ -292,7 +293,7 @@ fn text(ask: impl Fn(*mut c_char, usize, *mut usize) -> ecf_status) -> Result<St
     assert_eq!(buffer.pop(), Some(0), "terminated");
     let text = String::from_utf8(buffer).expect("UTF-8");
     match status {
-        ecf_status::ECF_OK => Ok(text),
+        Status::Ok => Ok(text),
         _ => Err(status),
     }
 }

@@ -1,8 +1,7 @@
 //! The hostfile while commands run.
 
+use ecf_failover::model::Status;
 use std::fs;
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::harness::{Act, Handle, Peer, Program, frame, refused_port, replies, scratch};
 
@@ -20,14 +19,10 @@ fn an_entry_without_a_port_means_3141_or_the_primarys() {
             ],
         );
         let mut seen = Vec::new();
-        client.delegate(
-            ecf_failover::ffi::ecf_kind::ECF_KIND_TASK,
-            &[],
-            &mut |attempt| {
-                seen.push(unsafe { ecf_failover::ffi::ecf_attempt_port(attempt) });
-                5
-            },
-        );
+        client.delegate(ecf_failover::model::Kind::Task, &[], &mut |attempt| {
+            seen.push(unsafe { ecf_failover::ffi::ecf_attempt_port(attempt) });
+            5
+        });
         assert_eq!(seen[..5], [9, 9, first, first, 77], "{default_port}");
     }
 }
@@ -85,7 +80,7 @@ fn without_a_readable_hostfile_the_primary_alone_is_tried_round_and_round() {
             ],
         );
         let told = client.task(&["--event=e"]);
-        assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+        assert_eq!(told.status, Status::Timeout as i32);
         assert!(told.attempts > 4);
         assert_eq!(
             told.report.matches("without backups").count(),

@@ -1,6 +1,7 @@
 //! One table of outcome scripts, driven three ways: native sends against scripted peers, a
 //! scripted callback, and the plan on a virtual clock. Order, count and end must be the same.
 
+use ecf_failover::model::{Kind, Outcome, Status};
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::ptr;
@@ -26,15 +27,15 @@ enum Does {
 use Does::{Halted, NotSent, Ok, Rejects, Unconfirmed, Waits, Zombie};
 
 impl Does {
-    fn outcome(self) -> ecf_outcome {
+    fn outcome(self) -> Outcome {
         match self {
-            Ok => ecf_outcome::ECF_OUTCOME_OK,
-            Rejects => ecf_outcome::ECF_OUTCOME_REJECTED,
-            Waits => ecf_outcome::ECF_OUTCOME_WAIT,
-            Halted => ecf_outcome::ECF_OUTCOME_HALTED,
-            Zombie => ecf_outcome::ECF_OUTCOME_ZOMBIE,
-            NotSent => ecf_outcome::ECF_OUTCOME_NOT_SENT,
-            Unconfirmed => ecf_outcome::ECF_OUTCOME_UNCONFIRMED,
+            Ok => Outcome::Ok,
+            Rejects => Outcome::Rejected,
+            Waits => Outcome::Wait,
+            Halted => Outcome::Halted,
+            Zombie => Outcome::Zombie,
+            NotSent => Outcome::NotSent,
+            Unconfirmed => Outcome::Unconfirmed,
         }
     }
 
@@ -59,14 +60,14 @@ struct Script {
     settings: &'static [(&'static str, &'static str)],
     /// The hosts in the order of the attempts.
     order: &'static [usize],
-    end: ecf_status,
+    end: Status,
 }
 
 const POLICY_ALL: (&str, &str) = ("ECF_HOSTFILE_POLICY", "all");
 const DENIED: (&str, &str) = ("ECF_DENIED", "1");
 
 /// The word for the end of a script that goes on until its deadline: the order is the start.
-const UNTIL_DEADLINE: ecf_status = ecf_status::ECF_ERR_TIMEOUT;
+const UNTIL_DEADLINE: Status = Status::Timeout;
 
 const SCRIPTS: &[Script] = &[
     Script {
@@ -74,119 +75,119 @@ const SCRIPTS: &[Script] = &[
         hosts: &[&[Ok], &[Ok]],
         settings: &[],
         order: &[0],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "the primary confirms at its second try",
         hosts: &[&[NotSent, Ok], &[Ok]],
         settings: &[],
         order: &[0, 0],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "the primary is dead, the first backup confirms",
         hosts: &[&[NotSent], &[Ok], &[Ok]],
         settings: &[],
         order: &[0, 0, 1],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "dead entries stand before the live one",
         hosts: &[&[NotSent], &[NotSent], &[Unconfirmed], &[Ok]],
         settings: &[],
         order: &[0, 0, 1, 1, 2, 2, 3],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "round and round until the primary is back",
         hosts: &[&[NotSent, NotSent, NotSent, Ok], &[NotSent]],
         settings: &[],
         order: &[0, 0, 1, 1, 0, 0],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "a refusal is final, also from a backup",
         hosts: &[&[NotSent], &[Rejects], &[Ok]],
         settings: &[],
         order: &[0, 0, 1],
-        end: ecf_status::ECF_ERR_REJECTED,
+        end: Status::Rejected,
     },
     Script {
         name: "wait stays at its host and uses up no try",
         hosts: &[&[NotSent, Waits, Waits, Waits, Ok], &[Ok]],
         settings: &[],
         order: &[0, 0, 0, 0, 0],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "halted makes the next host be tried",
         hosts: &[&[Halted], &[Ok]],
         settings: &[],
         order: &[0, 0, 1],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "halted stays where it is told to",
         hosts: &[&[Halted, Halted, Halted, Ok], &[Ok]],
         settings: &[("ECF_FAILOVER_ON_HALTED", "stay")],
         order: &[0, 0, 0, 0],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "a zombie makes the next host be tried",
         hosts: &[&[Zombie], &[Ok]],
         settings: &[],
         order: &[0, 0, 1],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "a zombie stays where it is told to",
         hosts: &[&[Zombie, Zombie, Zombie, Ok], &[Ok]],
         settings: &[("ECF_FAILOVER_ON_ZOMBIE", "stay")],
         order: &[0, 0, 0, 0],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "unconfirmed goes on like not sent",
         hosts: &[&[Unconfirmed], &[Ok]],
         settings: &[],
         order: &[0, 0, 1],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "three tries per host",
         hosts: &[&[NotSent], &[NotSent, NotSent, Ok]],
         settings: &[("ECF_FAILOVER_ATTEMPTS", "3")],
         order: &[0, 0, 0, 1, 1, 1],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "denied ends after the primary",
         hosts: &[&[NotSent], &[Ok]],
         settings: &[DENIED],
         order: &[0, 0],
-        end: ecf_status::ECF_ERR_DENIED,
+        end: Status::Denied,
     },
     Script {
         name: "denied ends at a halted server",
         hosts: &[&[Halted], &[Ok]],
         settings: &[DENIED, ("ECF_FAILOVER_ON_HALTED", "stay")],
         order: &[0, 0],
-        end: ecf_status::ECF_ERR_DENIED,
+        end: Status::Denied,
     },
     Script {
         name: "policy none stays at the primary",
         hosts: &[&[NotSent], &[Ok]],
         settings: &[("ECF_HOSTFILE_POLICY", "none")],
         order: &[0, 0],
-        end: ecf_status::ECF_ERR_UNREACHABLE,
+        end: Status::Unreachable,
     },
     Script {
         name: "policy all is the same for a task command",
         hosts: &[&[NotSent], &[Ok]],
         settings: &[POLICY_ALL],
         order: &[0, 0, 1],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "until the deadline",
@@ -211,21 +212,21 @@ const USER_SCRIPTS: &[Script] = &[
         hosts: &[&[NotSent], &[Ok]],
         settings: &[],
         order: &[0, 0],
-        end: ecf_status::ECF_ERR_UNREACHABLE,
+        end: Status::Unreachable,
     },
     Script {
         name: "a user command under policy all goes on to the backup",
         hosts: &[&[Unconfirmed], &[Ok]],
         settings: &[POLICY_ALL],
         order: &[0, 0, 1],
-        end: ecf_status::ECF_OK,
+        end: Status::Ok,
     },
     Script {
         name: "a refused user command is final",
         hosts: &[&[Rejects], &[Ok]],
         settings: &[POLICY_ALL],
         order: &[0],
-        end: ecf_status::ECF_ERR_REJECTED,
+        end: Status::Rejected,
     },
 ];
 
@@ -265,7 +266,7 @@ fn indexes(ports: &[u16], seen: &[u16]) -> Vec<usize> {
         .collect()
 }
 
-fn natively(script: &Script, kind: ecf_kind) {
+fn natively(script: &Script, kind: Kind) {
     let peers: Vec<_> = script
         .hosts
         .iter()
@@ -274,7 +275,7 @@ fn natively(script: &Script, kind: ecf_kind) {
     let ports: Vec<_> = peers.iter().map(|peer| peer.port).collect();
     let client = client("native", &ports, script.settings);
     let told = match kind {
-        ecf_kind::ECF_KIND_TASK => client.task(&["--wait=t == complete"]),
+        Kind::Task => client.task(&["--wait=t == complete"]),
         _ => client.user(&["--restart"]),
     };
     check(
@@ -296,7 +297,7 @@ fn next_outcome(script: &Script, seen: &[usize], host: usize) -> i32 {
     does[(visits - 1).min(does.len() - 1)].outcome() as i32
 }
 
-fn delegated(script: &Script, kind: ecf_kind) {
+fn delegated(script: &Script, kind: Kind) {
     let ports = &PORTS[..script.hosts.len()];
     let client = client("delegate", ports, &[]);
     let mut seen = Vec::new();
@@ -314,7 +315,7 @@ fn delegated(script: &Script, kind: ecf_kind) {
     assert_eq!(indexes(ports, &told.ports()), seen);
 }
 
-fn planned(script: &Script, kind: ecf_kind) {
+fn planned(script: &Script, kind: Kind) {
     let ports = &PORTS[..script.hosts.len()];
     let client = client("plan", ports, &[]);
     let strings: Vec<_> = script
@@ -343,10 +344,10 @@ fn planned(script: &Script, kind: ecf_kind) {
                     assert!(ms > 0);
                     now += 1;
                     let outcome = next_outcome(script, &seen, host);
-                    assert_eq!(ecf_plan_outcome(plan, outcome, now), ecf_status::ECF_OK);
+                    assert_eq!(ecf_plan_outcome(plan, outcome, now), Status::Ok);
                 }
                 1 => now += ms,
-                2 => break ecf_status::ECF_OK,
+                2 => break Status::Ok,
                 3 => break ecf_plan_status(plan),
                 other => panic!("no step: {other}"),
             }
@@ -362,30 +363,30 @@ fn planned(script: &Script, kind: ecf_kind) {
 #[test]
 fn native_sends_follow_the_scripts() {
     for script in SCRIPTS {
-        natively(script, ecf_kind::ECF_KIND_TASK);
+        natively(script, Kind::Task);
     }
     for script in USER_SCRIPTS {
-        natively(script, ecf_kind::ECF_KIND_USER);
+        natively(script, Kind::User);
     }
 }
 
 #[test]
 fn delegated_commands_follow_the_scripts() {
     for script in SCRIPTS {
-        delegated(script, ecf_kind::ECF_KIND_TASK);
+        delegated(script, Kind::Task);
     }
     for script in USER_SCRIPTS {
-        delegated(script, ecf_kind::ECF_KIND_USER);
+        delegated(script, Kind::User);
     }
 }
 
 #[test]
 fn plans_follow_the_scripts() {
     for script in SCRIPTS {
-        planned(script, ecf_kind::ECF_KIND_TASK);
+        planned(script, Kind::Task);
     }
     for script in USER_SCRIPTS {
-        planned(script, ecf_kind::ECF_KIND_USER);
+        planned(script, Kind::User);
     }
 }
 
@@ -394,30 +395,30 @@ fn a_command_that_must_not_be_repeated_ends_when_it_is_unconfirmed() {
     let peer = Peer::new(&[Act::CloseAfterRequest]);
     let client = Handle::quick(peer.port, &[]);
     let told = client.task(&["--queue=q", "active"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_UNKNOWN_OUTCOME as i32);
+    assert_eq!(told.status, Status::UnknownOutcome as i32);
     assert_eq!(peer.count(), 1, "one copy");
     let holder = format!("\"may_hold_copy\":[\"127.0.0.1:{}\"]", peer.port);
     assert!(told.report.contains(&holder), "{}", told.report);
 
     let once = [("ECF_FAILOVER_REPEATABLE", "no")];
     let mut calls = 0;
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &once, &mut |_| {
+    let told = client.delegate(Kind::Task, &once, &mut |_| {
         calls += 1;
         match calls {
-            1 => ecf_outcome::ECF_OUTCOME_NOT_SENT as i32,
-            _ => ecf_outcome::ECF_OUTCOME_UNCONFIRMED as i32,
+            1 => Outcome::NotSent as i32,
+            _ => Outcome::Unconfirmed as i32,
         }
     });
-    assert_eq!(told.status, ecf_status::ECF_ERR_UNKNOWN_OUTCOME as i32);
+    assert_eq!(told.status, Status::UnknownOutcome as i32);
     assert_eq!(calls, 2);
 }
 
 #[test]
 fn a_callback_may_stop_the_command_or_answer_nonsense() {
     let client = Handle::quick(1, &[]);
-    for answer in [ecf_outcome::ECF_OUTCOME_FATAL as i32, 8, -1, i32::MAX] {
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |_| answer);
-        assert_eq!(told.status, ecf_status::ECF_ERR_CALLER as i32, "{answer}");
+    for answer in [Outcome::Fatal as i32, 8, -1, i32::MAX] {
+        let told = client.delegate(Kind::Task, &[], &mut |_| answer);
+        assert_eq!(told.status, Status::Caller as i32, "{answer}");
         assert_eq!(told.attempts, 1);
     }
 }
@@ -425,12 +426,12 @@ fn a_callback_may_stop_the_command_or_answer_nonsense() {
 #[test]
 fn a_callbacks_words_stand_in_the_report_and_in_the_error() {
     let client = Handle::quick(1, &[DENIED, ("ECF_PASS", "sesame")]);
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |attempt| unsafe {
+    let told = client.delegate(Kind::Task, &[], &mut |attempt| unsafe {
         ecf_attempt_note(attempt, c"handshake failed, password sesame".as_ptr());
         ecf_attempt_note(attempt, ptr::null());
         ecf_attempt_note(attempt, c"wrong \"certificate\"".as_ptr());
         assert_eq!(ecf_attempt_cancelled(attempt), 0);
-        ecf_outcome::ECF_OUTCOME_NOT_SENT as i32
+        Outcome::NotSent as i32
     });
     assert_eq!(
         told.error,
@@ -443,9 +444,9 @@ fn a_callbacks_words_stand_in_the_report_and_in_the_error() {
     );
     assert!(!told.report.contains("sesame"));
     let long = CString::new("x".repeat(5_000)).unwrap();
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |attempt| unsafe {
+    let told = client.delegate(Kind::Task, &[], &mut |attempt| unsafe {
         ecf_attempt_note(attempt, long.as_ptr());
-        ecf_outcome::ECF_OUTCOME_REJECTED as i32
+        Outcome::Rejected as i32
     });
     assert!(told.error.len() < 1_100, "bounded");
 }

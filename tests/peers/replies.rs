@@ -1,8 +1,7 @@
 //! Only a whole frame that decodes to a class that is legal for the command is success.
 
-use ecf_failover::ffi::ecf_status;
-
 use crate::harness::{Act, Handle, Peer, frame, replies};
+use ecf_failover::model::Status;
 
 fn denied(port: u16) -> Handle {
     Handle::quick(
@@ -82,7 +81,7 @@ fn what_is_no_valid_reply_is_unconfirmed_and_never_success() {
     for (name, bytes, wanted) in rows {
         let peer = Peer::new(&[Act::Answer(bytes)]);
         let told = denied(peer.port).task(&["--event=e"]);
-        assert_eq!(told.status, ecf_status::ECF_ERR_DENIED as i32, "{name}");
+        assert_eq!(told.status, Status::Denied as i32, "{name}");
         let attempts = told.attempts();
         assert_eq!(attempts[0].1, "ECF_OUTCOME_UNCONFIRMED", "{name}");
         assert!(told.error.contains(wanted), "{name}: {}", told.error);
@@ -106,7 +105,7 @@ fn bytes_behind_a_whole_reply_are_ignored_and_flagged() {
 fn a_reset_before_the_request_is_read_is_not_sent_or_unconfirmed_but_never_ok() {
     let peer = Peer::new(&[Act::Reset]);
     let told = denied(peer.port).task(&["--event=e"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_DENIED as i32);
+    assert_eq!(told.status, Status::Denied as i32);
     assert_ne!(told.attempts()[0].1, "ECF_OUTCOME_OK");
 }
 
@@ -114,7 +113,7 @@ fn a_reset_before_the_request_is_read_is_not_sent_or_unconfirmed_but_never_ok() 
 fn a_refusal_comes_with_the_servers_words_on_one_line() {
     let peer = Peer::answering(&replies::error("first\\nsecond caf\u{e9}"));
     let told = Handle::quick(peer.port, &[]).task(&["--event=e"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_REJECTED as i32);
+    assert_eq!(told.status, Status::Rejected as i32);
     let wanted = format!("127.0.0.1:{}: first; second caf\u{e9}", peer.port);
     assert_eq!(told.error, wanted);
     assert_eq!((told.host.as_str(), told.port), ("127.0.0.1", peer.port));

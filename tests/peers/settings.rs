@@ -1,9 +1,8 @@
 //! What the settings do to a command.
 
+use ecf_failover::model::{Kind, Status};
 use std::fs;
 use std::time::{Duration, Instant};
-
-use ecf_failover::ffi::{ecf_kind, ecf_status};
 
 use crate::harness::{Act, Handle, Peer, frame, refused_port, replies, scratch};
 
@@ -31,7 +30,7 @@ fn the_hostfile_policy_says_which_commands_reach_a_backup() {
     ] {
         let backup = ok();
         let client = with_backup(&backup, "policy", &[("ECF_HOSTFILE_POLICY", policy)]);
-        let unreachable = ecf_status::ECF_ERR_UNREACHABLE as i32;
+        let unreachable = Status::Unreachable as i32;
         let end = |reaches: bool| if reaches { 0 } else { unreachable };
         assert_eq!(client.task(&["--event=e"]).status, end(task), "{policy}");
         assert_eq!(client.user(&["--restart"]).status, end(user), "{policy}");
@@ -42,7 +41,7 @@ fn the_hostfile_policy_says_which_commands_reach_a_backup() {
     let client = with_backup(&backup, "policy", &[]);
     assert_eq!(
         client.set("ECF_HOSTFILE_POLICY", "nonsense"),
-        ecf_status::ECF_ERR_ARGUMENT
+        Status::Argument
     );
     assert_eq!(
         client.task(&["--event=e"]).status,
@@ -65,7 +64,7 @@ fn progress_may_have_a_deadline_of_its_own() {
         (&["--complete"], false),
     ] {
         let told = client.task(argv);
-        assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+        assert_eq!(told.status, Status::Timeout as i32);
         let report: serde_json::Value = serde_json::from_str(&told.report).unwrap();
         let length = report["length_ms"].as_u64().unwrap();
         assert_eq!(length < 2_000, ends_early, "{argv:?}: {length}");
@@ -85,7 +84,7 @@ fn no_ecf_sends_nothing_and_succeeds() {
         assert_eq!(told.text, b"NO_ECF\n", "as ecflow_client prints it");
     }
     let mut calls = 0;
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |_| {
+    let told = client.delegate(Kind::Task, &[], &mut |_| {
         calls += 1;
         0
     });
@@ -99,7 +98,7 @@ fn denied_fails_after_the_primarys_tries() {
     let backup = ok();
     let client = with_backup(&backup, "denied", &[("ECF_DENIED", "1")]);
     let told = client.task(&["--complete"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_DENIED as i32);
+    assert_eq!(told.status, Status::Denied as i32);
     assert_eq!((told.attempts, backup.count()), (2, 0));
     assert!(told.error.contains("refused"), "{}", told.error);
 }
@@ -113,7 +112,7 @@ fn the_timeout_is_what_was_asked_for_never_less() {
             let begin = Instant::now();
             let told = client.task(&["--event=e"]);
             let took = begin.elapsed();
-            assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+            assert_eq!(told.status, Status::Timeout as i32);
             assert!(took >= Duration::from_millis(millis), "{took:?}");
             assert!(took < Duration::from_millis(millis + 1_500), "{took:?}");
         }
@@ -122,10 +121,11 @@ fn the_timeout_is_what_was_asked_for_never_less() {
 
 #[test]
 fn a_timeout_of_a_minute_or_a_day_ends_on_the_virtual_clock_at_its_millisecond() {
-    use ecf_failover::client::{Client, Clock, Status};
+    use ecf_failover::client::{Client, Clock};
     use ecf_failover::config::Configuration;
-    use ecf_failover::policy::{Kind, Outcome};
-    use ecf_failover::transport::CancelWatch;
+    use ecf_failover::model::Status;
+    use ecf_failover::model::{Kind, Outcome};
+    use ecf_failover::net::CancelWatch;
     use std::cell::Cell;
 
     struct Virtual(Cell<u64>);
@@ -167,7 +167,7 @@ fn a_callback_that_uses_up_its_time_ends_the_command_at_its_deadline() {
     let client = Handle::quick(1, &[("ECF_TIMEOUT", "0.5")]);
     for outcome in [5, 6] {
         let begin = Instant::now();
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |attempt| {
+        let told = client.delegate(Kind::Task, &[], &mut |attempt| {
             let limit = unsafe { ecf_failover::ffi::ecf_attempt_timeout_ms(attempt) };
             assert!(limit <= 500, "{limit}");
             std::thread::sleep(Duration::from_millis(limit));
@@ -201,7 +201,7 @@ fn the_connect_timeout_bounds_each_stage_of_an_attempt() {
         let client = Handle::quick(mute.port, &[("ECF_DENIED", "1"), (key, "0.3")]);
         let begin = Instant::now();
         let told = client.task(&["--event=e"]);
-        assert_eq!(told.status, ecf_status::ECF_ERR_DENIED as i32);
+        assert_eq!(told.status, Status::Denied as i32);
         assert!(
             begin.elapsed() >= Duration::from_millis(600),
             "two attempts"
@@ -215,16 +215,16 @@ fn the_connect_timeout_bounds_each_stage_of_an_attempt() {
 fn a_setting_of_one_delegated_command_is_for_that_command_only() {
     let client = Handle::quick(1, &[]);
     let denied = [("ECF_DENIED", "1"), ("ECF_PORT", "7")];
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &denied, &mut |_| 5);
+    let told = client.delegate(Kind::Task, &denied, &mut |_| 5);
     assert_eq!(told.ports(), [7, 7]);
     assert_eq!(client.get("ECF_DENIED").as_deref(), Ok(""));
     assert_eq!(client.get("ECF_PORT").as_deref(), Ok("1"));
     let unknown = [("ECF_NONSENSE", "1")];
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &unknown, &mut |_| 0);
+    let told = client.delegate(Kind::Task, &unknown, &mut |_| 0);
     assert_eq!((told.status, told.attempts), (1, 0));
     assert!(told.error.contains("ECF_NONSENSE"), "{}", told.error);
     let malformed = [("ECF_TIMEOUT", "soon")];
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &malformed, &mut |_| 0);
+    let told = client.delegate(Kind::Task, &malformed, &mut |_| 0);
     assert_eq!((told.status, told.attempts), (1, 0));
     assert!(
         told.error.contains("ECF_TIMEOUT=\"soon\""),
@@ -251,12 +251,12 @@ fn nothing_is_sent_in_the_clear_that_was_meant_to_be_protected() {
         let client = Handle::quick(primary.port, &settings);
         let told = client.task(&["--event=e"]);
         let key = settings[0].0;
-        assert_eq!(told.status, ecf_status::ECF_ERR_CONFIG as i32, "{key}");
+        assert_eq!(told.status, Status::Config as i32, "{key}");
         assert!(told.error.starts_with(key), "{}", told.error);
     }
     let client = Handle::quick(primary.port, &[("ECF_USER", "fred")]);
     let told = client.user(&["--suites"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_CONFIG as i32);
+    assert_eq!(told.status, Status::Config as i32);
     assert_eq!(primary.count(), 0);
     assert_eq!(
         client.task(&["--event=e"]).status,
@@ -291,13 +291,13 @@ fn the_jobs_password_is_in_no_error_whatever_word_it_stands_in() {
             &["--init=1", "--add", &long],
         ] {
             let told = client.task(argv);
-            assert_eq!(told.status, ecf_status::ECF_ERR_ARGUMENT as i32);
+            assert_eq!(told.status, Status::Argument as i32);
             for text in [&told.error, &told.report] {
                 assert!(!text.contains("sesa"), "{text}");
             }
         }
         let note = std::ffi::CString::new(format!("{}{password}", ".".repeat(994))).unwrap();
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |attempt| {
+        let told = client.delegate(Kind::Task, &[], &mut |attempt| {
             unsafe { ecf_failover::ffi::ecf_attempt_note(attempt, note.as_ptr()) };
             5
         });
@@ -314,7 +314,7 @@ fn a_refusal_of_any_size_is_whole_in_the_error_and_cut_in_the_report() {
     let words = "no ".repeat(100_000);
     let peer = Peer::answering(&replies::error(&words));
     let told = Handle::quick(peer.port, &[]).task(&["--event=e"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_REJECTED as i32);
+    assert_eq!(told.status, Status::Rejected as i32);
     assert!(told.error.len() >= words.trim().len());
     assert!(told.report.len() < 3_000, "{}", told.report.len());
 }
@@ -324,7 +324,7 @@ fn task_and_user_commands_go_by_their_own_function() {
     let primary = ok();
     let client = Handle::quick(primary.port, &[]);
     let told = client.user(&["--meter=m", "1"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_ARGUMENT as i32);
+    assert_eq!(told.status, Status::Argument as i32);
     assert!(told.error.contains("ecf_send_task_cmd"), "{}", told.error);
     let told = client.task(&["--ping"]);
     assert!(told.error.contains("ecf_send_user_cmd"), "{}", told.error);
@@ -339,7 +339,7 @@ fn a_command_too_large_for_its_reply_limit_is_not_believed() {
     let settings = [("ECF_FAILOVER_MAX_REPLY", "1000"), ("ECF_DENIED", "1")];
     let client = Handle::quick(talkative.port, &settings);
     let told = client.task(&["--queue=q", "no_of_aborted"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_DENIED as i32);
+    assert_eq!(told.status, Status::Denied as i32);
     assert!(
         told.error.contains("ECF_FAILOVER_MAX_REPLY"),
         "{}",
@@ -364,7 +364,7 @@ fn the_log_tells_the_story_by_event_names_and_no_secret() {
     let lines: Mutex<Vec<String>> = Mutex::default();
     let user = (&raw const lines).cast_mut().cast::<c_void>();
     let set = unsafe { ecf_failover::ffi::ecf_client_set_log(client.0, Some(keep), user) };
-    assert_eq!(set, ecf_status::ECF_OK);
+    assert_eq!(set, Status::Ok);
     client.task(&["--event=e"]);
     client.set("ECF_PORT", "x");
     unsafe { ecf_failover::ffi::ecf_client_set_log(client.0, None, std::ptr::null_mut()) };

@@ -1,14 +1,13 @@
 //! Cancel and resume.
 
+use ecf_failover::model::{Kind, Status};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ecf_failover::ffi::{ecf_kind, ecf_status};
-
 use crate::harness::{Act, Handle, Peer, refused_port, replies};
 
-const UNKNOWN: i32 = ecf_status::ECF_ERR_UNKNOWN_OUTCOME as i32;
-const CANCELLED: i32 = ecf_status::ECF_ERR_CANCELLED as i32;
+const UNKNOWN: i32 = Status::UnknownOutcome as i32;
+const CANCELLED: i32 = Status::Cancelled as i32;
 
 /// Cancels after a moment; tells how long the command went on after that.
 fn cancelled_during(client: &Handle, command: impl FnOnce() -> i32) -> (i32, Duration) {
@@ -41,13 +40,13 @@ fn a_cancel_ends_a_pause_a_silent_read_and_a_plan_until_it_is_lifted() {
         );
         assert!(again.error.contains("ecf_client_resume"), "{}", again.error);
         let mut calls = 0;
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |_| {
+        let told = client.delegate(Kind::Task, &[], &mut |_| {
             calls += 1;
             0
         });
         assert_eq!((told.status, calls), (CANCELLED, 0));
         client.resume();
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |_| 0);
+        let told = client.delegate(Kind::Task, &[], &mut |_| 0);
         assert_eq!(told.status, 0);
     }
 }
@@ -78,7 +77,7 @@ fn a_cancel_that_is_lifted_at_once_still_ends_what_was_in_progress() {
         assert_eq!(client.task(&["--event=e"]).status, CANCELLED);
     });
     assert!(begin.elapsed() < Duration::from_secs(5));
-    let told = client.delegate(ecf_kind::ECF_KIND_TASK, &[], &mut |_| 0);
+    let told = client.delegate(Kind::Task, &[], &mut |_| 0);
     assert_eq!(told.status, 0);
 }
 
@@ -87,7 +86,7 @@ fn a_confirmed_reply_beats_a_cancel() {
     let client = Handle::quick(1, &[]);
     let once = [("ECF_FAILOVER_REPEATABLE", "no")];
     for (outcome, status) in [(0, 0), (1, 3), (5, CANCELLED), (6, UNKNOWN)] {
-        let told = client.delegate(ecf_kind::ECF_KIND_TASK, &once, &mut |attempt| {
+        let told = client.delegate(Kind::Task, &once, &mut |attempt| {
             client.cancel();
             assert_eq!(
                 unsafe { ecf_failover::ffi::ecf_attempt_cancelled(attempt) },

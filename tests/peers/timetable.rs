@@ -1,11 +1,10 @@
 //! When which host is contacted.
 
+use ecf_failover::model::{Kind, Status};
 use std::fs;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use ecf_failover::ffi::{ecf_kind, ecf_status};
 
 use crate::harness::{Act, Handle, Peer, ecflow_client, refused_port, scratch};
 
@@ -40,38 +39,38 @@ fn the_explained_timetable_is_the_documented_one() {
         ("ECF_HOST", "primary"),
         ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
     ]);
-    let text = client.explain(ecf_kind::ECF_KIND_TASK, 130_000).unwrap();
+    let text = client.explain(Kind::Task, 130_000).unwrap();
     assert_eq!(
         text,
         "0.000 primary:3141\n10.000 primary:3141\n10.000 b1:3141\n20.000 b1:3141\n\
          50.000 b2:4000\n60.000 b2:4000\n90.000 primary:3141\n100.000 primary:3141\n\
          130.000 b1:3141\n"
     );
-    let text = client.explain(ecf_kind::ECF_KIND_TASK, u64::MAX).unwrap();
+    let text = client.explain(Kind::Task, u64::MAX).unwrap();
     assert!(text.ends_with("86400.000 - ECF_ERR_TIMEOUT\n"), "{text}");
-    let text = client.explain(ecf_kind::ECF_KIND_USER, u64::MAX).unwrap();
+    let text = client.explain(Kind::User, u64::MAX).unwrap();
     assert_eq!(
         text,
         "0.000 primary:3141\n10.000 primary:3141\n10.000 - ECF_ERR_UNREACHABLE\n"
     );
-    let text = client.explain(ecf_kind::ECF_KIND_PING, u64::MAX).unwrap();
+    let text = client.explain(Kind::Ping, u64::MAX).unwrap();
     assert_eq!(
         text,
         "0.000 primary:3141\n1.000 primary:3141\n1.000 - ECF_ERR_UNREACHABLE\n"
     );
     client.set("ECF_FAILOVER_RETRY_PERIOD", "1");
     client.set("ECF_FAILOVER_HOST_PERIOD", "1");
-    let text = client.explain(ecf_kind::ECF_KIND_TASK, u64::MAX).unwrap();
+    let text = client.explain(Kind::Task, u64::MAX).unwrap();
     assert_eq!(text.lines().count(), 20_001);
     assert!(text.ends_with("and so on\n"), "a cut is told");
     client.set("ECF_FAILOVER_PROFILE", "fast");
     client.set("ECF_TIMEOUT", "1");
-    let text = client.explain(ecf_kind::ECF_KIND_TASK, u64::MAX).unwrap();
+    let text = client.explain(Kind::Task, u64::MAX).unwrap();
     let lap = |at: &str| format!("{at} primary:3141\n{at} b1:3141\n{at} b2:4000\n");
     let laps: String = ["0.000", "0.250", "0.500", "0.750"].map(lap).concat();
     assert_eq!(text, format!("{laps}1.000 - ECF_ERR_TIMEOUT\n"));
     client.set("NO_ECF", "1");
-    let text = client.explain(ecf_kind::ECF_KIND_TASK, 1).unwrap();
+    let text = client.explain(Kind::Task, 1).unwrap();
     assert_eq!(text, "0.000 - ECF_OK\n");
 }
 
@@ -92,13 +91,13 @@ fn the_connects_are_those_that_are_explained() {
             ("ECF_TIMEOUT", "3"),
         ],
     );
-    let text = client.explain(ecf_kind::ECF_KIND_TASK, 60_000).unwrap();
+    let text = client.explain(Kind::Task, 60_000).unwrap();
     let (attempts, end) = explained(&text);
     let begin = Instant::now();
     let told = client.task(&["--meter=m", "1"]);
     let took = begin.elapsed();
 
-    assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+    assert_eq!(told.status, Status::Timeout as i32);
     assert_eq!(end, Some((3.0, "ECF_ERR_TIMEOUT".into())));
     assert!(took >= Duration::from_secs(3), "{took:?}");
     let wanted: Vec<_> = attempts.iter().map(|(_, port)| *port).collect();

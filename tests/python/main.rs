@@ -15,9 +15,9 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+use ecf_failover::model::{Kind, Outcome};
 use std::fs;
 
-use ecf_failover::ffi::{ecf_kind, ecf_outcome, ecf_status};
 use harness::{Program, Server, library_directory, refused_port, source_root};
 
 #[test]
@@ -67,7 +67,7 @@ fn numbers(class: &str) -> Vec<(String, i32)> {
 
 #[test]
 fn the_modules_numbers_are_those_of_the_library() {
-    use ecf_failover::client::{Status, outcome_from_number, outcome_name};
+    use ecf_failover::model::{Status, outcome_from_number, outcome_name};
     for (name, number) in numbers("Status") {
         let status = Status::from_number(number).unwrap().name();
         let name = if name == "OK" {
@@ -81,18 +81,12 @@ fn the_modules_numbers_are_those_of_the_library() {
         let outcome = outcome_name(outcome_from_number(number).unwrap());
         assert_eq!(outcome, format!("ECF_OUTCOME_{name}"));
     }
-    assert_eq!(
-        numbers("Status").len(),
-        ecf_status::ECF_ERR_TOO_SMALL as usize + 1
-    );
-    assert_eq!(
-        numbers("Outcome").len(),
-        ecf_outcome::ECF_OUTCOME_FATAL as usize + 1
-    );
+    assert_eq!(numbers("Status").len(), Status::TooSmall as usize + 1);
+    assert_eq!(numbers("Outcome").len(), Outcome::Fatal as usize + 1);
     let kinds = [
-        ("TASK", ecf_kind::ECF_KIND_TASK),
-        ("USER", ecf_kind::ECF_KIND_USER),
-        ("PING", ecf_kind::ECF_KIND_PING),
+        ("TASK", Kind::Task),
+        ("USER", Kind::User),
+        ("PING", Kind::Ping),
     ];
     let kinds = kinds.map(|(name, kind)| (name.to_owned(), kind as i32));
     assert_eq!(numbers("Kind"), kinds);

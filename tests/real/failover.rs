@@ -1,8 +1,7 @@
 //! A task command reaches a backup.
 
+use ecf_failover::model::Status;
 use std::fs;
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::harness::{Handle, Server, Told, refused_port, scratch};
 
@@ -101,7 +100,7 @@ fn a_halted_primary_is_left_for_the_backup_and_one_that_is_shut_down_is_not() {
     client.set("ECF_FAILOVER_ON_HALTED", "stay");
     client.set("ECF_TIMEOUT", "0.5");
     let told = client.task(&["--meter=m", "3"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+    assert_eq!(told.status, Status::Timeout as i32);
     assert!(told.ports().iter().all(|port| *port == primary.port));
 }
 
@@ -126,7 +125,7 @@ fn a_refusal_of_the_primary_is_final() {
     let (primary, backup) = (Server::running(), Server::running());
     let client = client(primary.port, &[backup.port]);
     let told = client.task(&["--queue=nosuch", "active"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_REJECTED as i32);
+    assert_eq!(told.status, Status::Rejected as i32);
     assert_eq!((told.attempts, told.port), (1, primary.port));
     assert!(told.error.contains("nosuch"), "{}", told.error);
 }
@@ -173,10 +172,7 @@ fn a_job_in_c_with_ecflows_environment_reaches_the_backup() {
     assert_eq!(backup.query("meter", "m"), "42");
     let no_pass = [("ECF_NAME", "/s/f/t")];
     let refused = Program::new(&program, &no_pass).args(&["--complete"]).run();
-    assert_eq!(
-        refused.status.code(),
-        Some(ecf_status::ECF_ERR_CONFIG as i32)
-    );
+    assert_eq!(refused.status.code(), Some(Status::Config as i32));
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(error.contains("ECF_PASS"), "{error}");
 }

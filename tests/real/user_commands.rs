@@ -1,8 +1,7 @@
 //! User commands against a real server: the text is the real client's, and so is the effect.
 
+use ecf_failover::model::Status;
 use std::fs;
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::harness::{Handle, Server, suite};
 
@@ -21,7 +20,7 @@ fn a_server_is_driven_from_its_start_to_a_halt() {
     done(&["--load", definition.to_str().unwrap()]);
     done(&["--load", "suite s2\n  edit ECF_DUMMY_TASK ''\n  task a\n"]);
     let again = client.user(&["--load", definition.to_str().unwrap()]);
-    assert_eq!(again.status, ecf_status::ECF_ERR_REJECTED as i32);
+    assert_eq!(again.status, Status::Rejected as i32);
     assert!(again.error.contains("already exist"), "{}", again.error);
     done(&["--load", definition.to_str().unwrap(), "force"]);
     done(&["--begin=s"]);
@@ -91,7 +90,7 @@ fn attributes_that_only_the_server_checks_are_refused_and_the_server_lives_on() 
         &["--suspend", "/no/such"],
     ] {
         let told = client.user(argv);
-        assert_eq!(told.status, ecf_status::ECF_ERR_REJECTED as i32, "{argv:?}");
+        assert_eq!(told.status, Status::Rejected as i32, "{argv:?}");
         assert_eq!(client.user(&["--ping"]).status, 0, "alive after {argv:?}");
     }
 }

@@ -1,9 +1,8 @@
 //! `--wait` against a real server.
 
+use ecf_failover::model::Status;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::harness::{Handle, Server};
 
@@ -39,7 +38,7 @@ fn wait_respects_the_timeout() {
     let client = Handle::quick(server.port, &settings);
     let begin = Instant::now();
     let told = client.task(&["--wait=/s/f/u:go"]);
-    assert_eq!(told.status, ecf_status::ECF_ERR_TIMEOUT as i32);
+    assert_eq!(told.status, Status::Timeout as i32);
     assert!(begin.elapsed() >= Duration::from_millis(800));
     assert!(begin.elapsed() < Duration::from_secs(10));
     assert!(
@@ -55,7 +54,7 @@ fn an_expression_that_the_server_cannot_use_is_refused_at_once() {
     let client = Handle::quick(server.port, &[]);
     for expression in ["--wait=/no/such == complete", "--wait=/s/f/t == (("] {
         let told = client.task(&[expression]);
-        assert_eq!(told.status, ecf_status::ECF_ERR_REJECTED as i32);
+        assert_eq!(told.status, Status::Rejected as i32);
         assert_eq!(told.attempts, 1);
     }
 }

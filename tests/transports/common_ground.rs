@@ -1,10 +1,9 @@
 //! What holds over every transport.
 
+use ecf_failover::model::Status;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use ecf_failover::ffi::ecf_status;
 
 use crate::harness::{Handle, Server, Told, scratch};
 
@@ -47,7 +46,7 @@ pub(crate) fn assert_ok(told: &Told, port: u16) {
 }
 
 #[track_caller]
-pub(crate) fn assert_status(told: &Told, status: ecf_status) {
+pub(crate) fn assert_status(told: &Told, status: Status) {
     assert_eq!(
         told.status, status as i32,
         "{}\n{}",
@@ -128,6 +127,6 @@ pub(crate) fn send_user_commands(client: &Handle, to: u16, server: &Server) {
     done(&["--load", &file(&suite)]);
     assert_eq!(done(&["--suites"]), server.client(&["--suites"]));
     let refused = client.user(&["--suspend", "/no/such"]);
-    assert_status(&refused, ecf_status::ECF_ERR_REJECTED);
+    assert_status(&refused, Status::Rejected);
     assert_eq!(refused.attempts, 1, "{}", refused.report);
 }

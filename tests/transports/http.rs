@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ecf_failover::ffi::ecf_status::*;
+use ecf_failover::model::Status;
 
 use crate::common_ground::*;
 use crate::harness::http_front::answers::*;
@@ -410,7 +410,7 @@ fn no_fault_moves_the_deadline_of_a_request_over_http() {
                     let begin = Instant::now();
                     let told = client.task(&["--event=e"]);
                     let took = begin.elapsed();
-                    let is_right = told.status == ECF_ERR_TIMEOUT as i32
+                    let is_right = told.status == Status::Timeout as i32
                         && took >= TIMEOUT
                         && took < TIMEOUT + Duration::from_secs(2);
                     (!is_right).then(|| format!("{fault}, {took:?}: {}", told.report))
@@ -433,7 +433,7 @@ fn a_reply_byte_by_byte_does_not_outlive_its_limit() {
     );
     let begin = Instant::now();
     let told = client.task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     assert!(begin.elapsed() < Duration::from_secs(4));
     assert_ended(&told, slow.port, "UNCONFIRMED", "read", "");
 }
@@ -448,7 +448,7 @@ fn a_cancel_ends_the_wait_for_a_reply_over_http() {
             client.cancel();
         });
         let begin = Instant::now();
-        assert_status(&client.task(&["--event=e"]), ECF_ERR_CANCELLED);
+        assert_status(&client.task(&["--event=e"]), Status::Cancelled);
         assert!(begin.elapsed() < Duration::from_secs(2));
     });
 }
@@ -463,7 +463,7 @@ fn a_refusal_of_the_proxy_is_final_and_told_with_its_number() {
         "413 Payload Too Large",
     ] {
         let (told, primary, backup) = with_backup(status(line), &[]);
-        assert_status(&told, ECF_ERR_REJECTED);
+        assert_status(&told, Status::Rejected);
         assert_eq!((told.attempts, told.port), (1, primary.port), "{line}");
         assert!(told.error.contains(&line[..3]), "{}", told.error);
         assert_eq!(backup.count(), 0);
@@ -471,7 +471,7 @@ fn a_refusal_of_the_proxy_is_final_and_told_with_its_number() {
     // Though it held back a part of what it had to say.
     let early = Answer::Early(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 900\r\n\r\n".to_vec());
     let (told, primary, _backup) = with_backup(early, &[]);
-    assert_status(&told, ECF_ERR_REJECTED);
+    assert_status(&told, Status::Rejected);
     assert_eq!(told.port, primary.port);
 }
 
@@ -553,7 +553,7 @@ fn what_is_not_harmless_twice_is_sent_once_over_http() {
     for answer in [status("502 Bad Gateway"), cut(3), Answer::Reset] {
         let front = Front::scripted(&replies::ok(), &[answer]);
         let told = client(front.port, HTTP, &[]).task(&["--queue=q", "active"]);
-        assert_status(&told, ECF_ERR_UNKNOWN_OUTCOME);
+        assert_status(&told, Status::UnknownOutcome);
         assert_eq!((told.attempts, front.count()), (1, 1));
     }
 }
@@ -571,7 +571,7 @@ fn halted_servers_zombies_and_refusals_are_the_same_over_http() {
     }
     let refusing = Front::scripted(&replies::error("no such node"), &[chunked(9)]);
     let told = client(refusing.port, HTTP, &[]).task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_REJECTED);
+    assert_status(&told, Status::Rejected);
     assert!(told.error.contains("no such node"), "{}", told.error);
 }
 
@@ -579,7 +579,7 @@ fn halted_servers_zombies_and_refusals_are_the_same_over_http() {
 fn plain_and_http_servers_mixed_up_are_told() {
     let server = Server::running();
     let told = client(server.port, HTTP, &[("ECF_DENIED", "1")]).task(&["--meter=m", "3"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     for (outcome, ..) in told.at(server.port) {
         assert_eq!(outcome, "UNCONFIRMED");
     }
@@ -587,7 +587,7 @@ fn plain_and_http_servers_mixed_up_are_told() {
     // To HTTP a frame is a bad request.
     let front = Front::scripted(&replies::ok(), &[status("400 Bad Request")]);
     let plain = Handle::quick(front.port, &[("ECF_TIMEOUT", "0.4")]);
-    assert_status(&plain.task(&["--event=e"]), ECF_ERR_TIMEOUT);
+    assert_status(&plain.task(&["--event=e"]), Status::Timeout);
 }
 
 /// Tokens: a bearer's for the servers that `bearer` matches, a name and password for others.
@@ -696,7 +696,7 @@ fn a_token_file_that_is_none_is_an_error_that_names_it_and_no_key() {
         let file = file(text);
         let client = client(front.port, HTTP, &[("ECF_AUTHTOKENS", &file)]);
         let told = client.task(&["--event=e"]);
-        assert_status(&told, ECF_ERR_CONFIG);
+        assert_status(&told, Status::Config);
         assert!(told.report.contains(&file), "{text}: {}", told.report);
         assert_no_token_is_told(&client, &told);
     }
@@ -705,7 +705,7 @@ fn a_token_file_that_is_none_is_an_error_that_names_it_and_no_key() {
     for file in [&missing, &directory] {
         let client = client(front.port, HTTP, &[("ECF_AUTHTOKENS", file)]);
         let told = client.task(&["--event=e"]);
-        assert_status(&told, ECF_ERR_CONFIG);
+        assert_status(&told, Status::Config);
         assert!(told.report.contains(file), "{}", told.report);
     }
     assert_eq!(front.count(), 0);

@@ -1,6 +1,6 @@
 //! HTTP inside TLS: whom a client trusts, and replies that a third party could cut.
 
-use ecf_failover::ffi::ecf_status::*;
+use ecf_failover::model::Status;
 
 use crate::common_ground::*;
 use crate::harness::certificates::{Authority, Certificate};
@@ -30,7 +30,7 @@ fn ask(served: &Certificate, trusted: &str, host: &str) -> (Told, u16, usize) {
 
 #[track_caller]
 fn assert_not_trusted((told, port, requests): (Told, u16, usize)) -> Told {
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     assert_ended(&told, port, "NOT_SENT", "tls", "");
     assert!(told.summary().contains("no retry"), "{}", told.report);
     assert_eq!(requests, 0);
@@ -145,7 +145,7 @@ fn nobody_else_is_trusted() {
     let tls = TlsFront::new(&alone, front.port);
     let settings = [("ECF_HOST_PROTOCOL", "https"), ("ECF_DENIED", "1")];
     let told = client(tls.port, &settings, &[]).task(&["--event=e"]);
-    let accepted = [ECF_ERR_DENIED as i32, ECF_ERR_CONFIG as i32];
+    let accepted = [Status::Denied as i32, Status::Config as i32];
     assert!(accepted.contains(&told.status), "{}", told.report);
     assert_eq!(front.count(), 0);
 }
@@ -172,7 +172,7 @@ fn a_file_of_authorities_that_is_none_is_an_error_that_names_it() {
         let tls = TlsFront::new(&Certificate::self_signed(), front.port);
         let client = trusting("", tls.port, &[("ECF_FAILOVER_CA_FILE", bundle)]);
         let told = client.task(&["--event=e"]);
-        assert_status(&told, ECF_ERR_CONFIG);
+        assert_status(&told, Status::Config);
         assert!(told.report.contains(bundle), "{}", told.report);
         assert_eq!(front.count(), 0);
     }
@@ -201,7 +201,7 @@ fn a_reply_that_could_have_been_cut_is_none() {
         match is_whole {
             true => assert_ok(&told, tls.port),
             false => {
-                assert_status(&told, ECF_ERR_DENIED);
+                assert_status(&told, Status::Denied);
                 assert_ended(&told, tls.port, "UNCONFIRMED", "read", "");
             }
         }
@@ -216,7 +216,7 @@ fn http_and_https_mixed_up_are_told() {
     // The front waits for the end of a head that does not come, as a real one may answer 400.
     client.set("ECF_CONNECT_TIMEOUT", "0.3");
     let told = client.task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     assert_ended(&told, front.port, "NOT_SENT", "tls", "");
     let server = Server::running();
     let plain = trusting(
@@ -234,7 +234,7 @@ fn http_and_https_mixed_up_are_told() {
     let tls = TlsFront::new(&certificate, front.port);
     let settings = [("ECF_HOST_PROTOCOL", "http"), ("ECF_DENIED", "1")];
     let told = crate::common_ground::client(tls.port, &settings, &[]).task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     for (outcome, ..) in told.at(tls.port) {
         assert_eq!(outcome, "UNCONFIRMED");
     }

@@ -1,9 +1,7 @@
 //! Users and their passwords: what a real server lets in, and that nobody else hears of them.
 
+use ecf_failover::model::Status;
 use std::sync::Mutex;
-
-use ecf_failover::ffi::ecf_status;
-use ecf_failover::ffi::ecf_status::*;
 
 use crate::common_ground::*;
 use crate::harness::http_front::Front;
@@ -33,12 +31,7 @@ fn passwords(server: &Server, rows: &[&str]) -> String {
 
 /// Sends a user command and wants this end, and no secret in anything that is told.
 #[track_caller]
-fn assert_ends(
-    server: &Server,
-    settings: &[(&str, &str)],
-    argv: &[&str],
-    end: ecf_status,
-) -> String {
+fn assert_ends(server: &Server, settings: &[(&str, &str)], argv: &[&str], end: Status) -> String {
     let lines = Mutex::default();
     let client = Handle::quick(server.port, &[("ECF_NAME", "")]);
     client.keep_log(&lines);
@@ -49,7 +42,7 @@ fn assert_ends(
     let check = client.check();
     drop(client);
     assert_status(&told, end);
-    if end == ECF_ERR_CONFIG || end == ECF_ERR_ARGUMENT {
+    if end == Status::Config || end == Status::Argument {
         assert_eq!(told.attempts, 0, "{}", told.report);
     }
     let text = String::from_utf8_lossy(&told.text).into_owned();
@@ -71,9 +64,9 @@ fn the_login_name_is_let_in_with_its_password_only() {
     let of_others = passwords(&server, &["somebody-else open-sesame"]);
     let missing = path(directory(&[]).join("missing"));
     let suspend = &["--suspend", "/s/f/t"];
-    assert_ends(&server, &[("ECF_PASSWD", &right)], suspend, ECF_OK);
+    assert_ends(&server, &[("ECF_PASSWD", &right)], suspend, Status::Ok);
     assert_eq!(server.query("dstate", ""), "suspended");
-    assert_ends(&server, &[("ECF_PASSWD", &right)], &["--ping"], ECF_OK);
+    assert_ends(&server, &[("ECF_PASSWD", &right)], &["--ping"], Status::Ok);
     let resume = &["--resume", "/s/f/t"];
     for settings in [
         &[("ECF_PASSWD", wrong.as_str())][..],
@@ -81,7 +74,7 @@ fn the_login_name_is_let_in_with_its_password_only() {
         &[("ECF_PASSWD", &missing)],
         &[],
     ] {
-        let words = assert_ends(&server, settings, resume, ECF_ERR_REJECTED);
+        let words = assert_ends(&server, settings, resume, Status::Rejected);
         assert!(words.contains("authentication failed"), "{words}");
     }
     assert_eq!(server.query("dstate", ""), "suspended");
@@ -93,12 +86,12 @@ fn only_the_first_eight_characters_matter() {
     let server = Server::with_passwords(&[&row], &[]);
     let longer = passwords(&server, &[&format!("{} open-sesXYZ", login_name())]);
     let shorter = passwords(&server, &[&format!("{} open-se", login_name())]);
-    assert_ends(&server, &[("ECF_PASSWD", &longer)], &["--ping"], ECF_OK);
+    assert_ends(&server, &[("ECF_PASSWD", &longer)], &["--ping"], Status::Ok);
     assert_ends(
         &server,
         &[("ECF_PASSWD", &shorter)],
         &["--ping"],
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
 }
 
@@ -109,7 +102,12 @@ fn the_row_of_this_machines_name_serves_for_its_other_names() {
     let wrong = format!("{} the-wrong-one", login_name());
     let ours = password_file(&machine_name(), server.port, &[&row]);
     let by_machine = file(&ours);
-    assert_ends(&server, &[("ECF_PASSWD", &by_machine)], &["--ping"], ECF_OK);
+    assert_ends(
+        &server,
+        &[("ECF_PASSWD", &by_machine)],
+        &["--ping"],
+        Status::Ok,
+    );
     let by_both = file(
         &(password_file("127.0.0.1", server.port, &[&wrong])
             + ours.split_once("password\n").unwrap().1),
@@ -118,14 +116,14 @@ fn the_row_of_this_machines_name_serves_for_its_other_names() {
         &server,
         &[("ECF_PASSWD", &by_both)],
         &["--ping"],
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
     let other_port = file(&password_file("127.0.0.1", server.port - 1, &[&row]));
     assert_ends(
         &server,
         &[("ECF_PASSWD", &other_port)],
         &["--ping"],
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
 }
 
@@ -137,14 +135,14 @@ fn a_custom_user_is_let_in_with_the_custom_password_only() {
     let suspend = &["--suspend", "/s/f/t"];
     let fred = ("ECF_USER", "fred");
     let file = ("ECF_CUSTOM_PASSWD", right.as_str());
-    assert_ends(&server, &[fred, file], suspend, ECF_OK);
+    assert_ends(&server, &[fred, file], suspend, Status::Ok);
     assert_eq!(server.query("dstate", ""), "suspended");
     let resume = ["--resume", "/s/f/t"];
     let words = assert_ends(
         &server,
         &[fred, ("ECF_CUSTOM_PASSWD", &wrong)],
         &resume,
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
     assert!(words.contains("authentication failed"), "{words}");
     assert_eq!(server.query("dstate", ""), "suspended");
@@ -152,31 +150,31 @@ fn a_custom_user_is_let_in_with_the_custom_password_only() {
     let argument = |words: &[&str], settings: &[(&str, &str)], end| {
         assert_ends(&server, settings, &[&resume[..], words].concat(), end)
     };
-    argument(&["--user=fred"], &[file], ECF_OK);
+    argument(&["--user=fred"], &[file], Status::Ok);
     argument(
         &["--user", "fred", "--password", "open-sesame"],
         &[],
-        ECF_OK,
+        Status::Ok,
     );
     argument(
         &["--user=fred", "--password=open-sesame"],
         &[("ECF_USER", "anna")],
-        ECF_OK,
+        Status::Ok,
     );
     argument(
         &["--password=open-sesame"],
         &[fred, ("ECF_CUSTOM_PASSWD", &wrong)],
-        ECF_OK,
+        Status::Ok,
     );
     argument(
         &["--user=fred", "--password=the-wrong-one"],
         &[file],
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
     argument(
         &["--user=nobody", "--password=open-sesame"],
         &[],
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
 }
 
@@ -194,10 +192,10 @@ fn a_custom_user_without_a_password_is_not_sent() {
         // That file is the login name's.
         &[fred, ("ECF_PASSWD", &ordinary)],
     ] {
-        let words = assert_ends(&server, settings, &["--ping"], ECF_ERR_CONFIG);
+        let words = assert_ends(&server, settings, &["--ping"], Status::Config);
         assert!(words.contains("fred"), "{words}");
     }
-    assert_ends(&server, &[], &["--ping", "--user=fred"], ECF_ERR_CONFIG);
+    assert_ends(&server, &[], &["--ping", "--user=fred"], Status::Config);
     assert_eq!(server.logged("fred"), 0);
 }
 
@@ -211,18 +209,18 @@ fn ordinary_and_custom_users_have_passwords_of_their_own() {
         ("ECF_PASSWD", ordinary.as_str()),
         ("ECF_CUSTOM_PASSWD", custom.as_str()),
     ];
-    assert_ends(&server, &both, &["--ping"], ECF_OK);
-    assert_ends(&server, &both, &["--ping", "--user=fred"], ECF_OK);
+    assert_ends(&server, &both, &["--ping"], Status::Ok);
+    assert_ends(&server, &both, &["--ping", "--user=fred"], Status::Ok);
     let swapped = [
         ("ECF_PASSWD", custom.as_str()),
         ("ECF_CUSTOM_PASSWD", ordinary.as_str()),
     ];
-    assert_ends(&server, &swapped, &["--ping"], ECF_ERR_REJECTED);
+    assert_ends(&server, &swapped, &["--ping"], Status::Rejected);
     assert_ends(
         &server,
         &swapped,
         &["--ping", "--user=fred"],
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
 }
 
@@ -239,12 +237,12 @@ fn a_password_in_the_arguments_is_the_login_names_where_no_user_is_named() {
         }
         told.status
     };
-    let refused = ECF_ERR_ARGUMENT as i32;
+    let refused = Status::Argument as i32;
     let right = ping("open-sesame");
     assert!(right == 0 || right == refused, "{right}");
     let wrong = ping("the-wrong-one");
     assert!(
-        wrong == ECF_ERR_REJECTED as i32 || wrong == refused,
+        wrong == Status::Rejected as i32 || wrong == refused,
         "{wrong}"
     );
 }
@@ -260,7 +258,7 @@ fn a_name_that_crypt_cannot_use_is_sent_as_the_real_client_sends_it() {
             &server,
             &[user, ("ECF_CUSTOM_PASSWD", &any)],
             &["--ping"],
-            ECF_OK,
+            Status::Ok,
         );
     }
 }
@@ -323,7 +321,7 @@ fn crypts_text_is_told_nowhere_even_if_a_server_repeats_it() {
     let client = Handle::quick(peer.port, &settings);
     client.keep_log(&lines);
     let told = client.user(&["--ping"]);
-    assert_status(&told, ECF_ERR_REJECTED);
+    assert_status(&told, Status::Rejected);
     let check = client.check();
     drop(client);
     let lines = lines.into_inner().unwrap().join("\n");
@@ -356,7 +354,7 @@ fn a_password_file_that_cannot_be_read_is_an_error_that_names_file_and_line() {
         let file = file(text);
         for (key, user) in [("ECF_PASSWD", ""), ("ECF_CUSTOM_PASSWD", "fred")] {
             let settings = [(key, file.as_str()), ("ECF_USER", user)];
-            let words = assert_ends(&server, &settings, &["--ping"], ECF_ERR_CONFIG);
+            let words = assert_ends(&server, &settings, &["--ping"], Status::Config);
             assert!(words.contains(&file), "{text}: {words}");
             assert!(
                 words.contains(&format!(":{line}")) || words.contains(&format!("line {line}")),
@@ -379,7 +377,7 @@ fn comments_blanks_and_empty_lines_in_a_password_file_are_nothing() {
     ] {
         let file = file(&text);
         let settings = [("ECF_CUSTOM_PASSWD", file.as_str()), ("ECF_USER", "fred")];
-        assert_ends(&server, &settings, &["--ping"], ECF_OK);
+        assert_ends(&server, &settings, &["--ping"], Status::Ok);
         // The real client reads it so too.
         let theirs = crate::harness::ecflow_client(port, &settings);
         assert!(
@@ -399,9 +397,9 @@ fn a_server_without_password_files_refuses_a_password() {
         &server,
         &[("ECF_PASSWD", &ordinary)],
         &["--ping"],
-        ECF_ERR_REJECTED,
+        Status::Rejected,
     );
-    assert_ends(&server, &[], &["--ping"], ECF_OK);
+    assert_ends(&server, &[], &["--ping"], Status::Ok);
 }
 
 #[test]
@@ -460,5 +458,5 @@ fn passwords_go_through_http_as_well() {
         front.port,
     );
     let refused = client.user(&["--ping", "--user=fred", "--password=other"]);
-    assert_status(&refused, ECF_ERR_REJECTED);
+    assert_status(&refused, Status::Rejected);
 }

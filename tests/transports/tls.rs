@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ecf_failover::ffi::ecf_status::*;
+use ecf_failover::model::Status;
 
 use crate::common_ground::*;
 use crate::harness::certificates::{Authority, Certificate};
@@ -52,7 +52,7 @@ fn the_certificate_of_ecflows_manual_is_trusted_version_one_though_it_is() {
     let other = trusting(&Certificate::version_one().certificate, server.port, &[]);
     other.set("ECF_DENIED", "1");
     let told = other.task(&["--meter=m", "6"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     assert_no_retry_helps(&told, server.port, "is not the one in");
     assert_eq!(server.query("meter", "m"), "5");
 }
@@ -93,7 +93,7 @@ fn who_shows_a_trusted_certificate_without_its_key_is_refused() {
             let front = TlsFront::with(manner, &forged, server.port);
             let settings = [("ECF_DENIED", "1")];
             let told = trusting(&shown.certificate, front.port, &settings).task(&["--event=e"]);
-            assert_status(&told, ECF_ERR_DENIED);
+            assert_status(&told, Status::Denied);
             assert_ended(&told, front.port, "NOT_SENT", "tls", "");
         }
     }
@@ -197,7 +197,7 @@ fn each_host_is_verified_against_its_own_file() {
         ],
     );
     let told = client.task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_TIMEOUT);
+    assert_status(&told, Status::Timeout);
     for front in &fronts {
         assert_no_retry_helps(&told, front.port, "is not the one in");
     }
@@ -262,7 +262,7 @@ fn a_certificate_out_of_its_time_is_refused_by_a_word_that_says_so() {
         let both = certificate.certificate.clone() + &good.certificate;
         let client = trusting(&both, front.port, &[("ECF_DENIED", "1")]);
         let told = client.task(&["--event=e"]);
-        assert_status(&told, ECF_ERR_DENIED);
+        assert_status(&told, Status::Denied);
         assert_no_retry_helps(&told, front.port, words);
         assert_eq!(server.count(), 0);
         let backup = TlsFront::new(&good, server.port);
@@ -287,7 +287,7 @@ fn an_expired_certificate_of_a_real_server_or_of_an_authority_is_refused() {
         let server = Server::with_tls_unchecked(served);
         let client = trusting(trusted, server.port, &[("ECF_DENIED", "1")]);
         let told = client.task(&["--event=e"]);
-        assert_status(&told, ECF_ERR_DENIED);
+        assert_status(&told, Status::Denied);
         assert_no_retry_helps(&told, server.port, "expired");
     }
 }
@@ -298,11 +298,11 @@ fn tls_spoken_to_a_plain_server_is_told_and_never_downgraded() {
     let trusted = Certificate::self_signed().certificate;
     let client = trusting(&trusted, plain.port, &[("ECF_DENIED", "1")]);
     let told = client.task(&["--meter=m", "4"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     assert_no_retry_helps(&told, plain.port, "no TLS");
     assert_eq!(plain.query("meter", "m"), "0");
     let told = client.user(&["--suspend", "/s/f/t"]);
-    assert_status(&told, ECF_ERR_UNREACHABLE);
+    assert_status(&told, Status::Unreachable);
     assert_no_retry_helps(&told, plain.port, "no TLS");
 }
 
@@ -317,7 +317,7 @@ fn a_plain_backup_is_no_backup_of_a_primary_with_tls() {
     let settings = settings.each_ref().map(|(k, v)| (*k, v.as_str()));
     let client = trusting(&Certificate::self_signed().certificate, dead, &settings);
     let told = client.task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_TIMEOUT);
+    assert_status(&told, Status::Timeout);
     for (outcome, stage, note) in told.at(plain.port) {
         assert_eq!(
             (outcome.as_str(), stage.as_str()),
@@ -338,7 +338,7 @@ fn a_plain_client_learns_that_the_server_may_want_tls() {
     let server = Server::with_tls(&certificate);
     let client = Handle::quick(server.port, &[("ECF_DENIED", "1")]);
     let told = client.task(&["--meter=m", "4"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     for (outcome, _, note) in told.at(server.port) {
         assert_eq!(outcome, "UNCONFIRMED", "{note}");
         assert!(note.contains("TLS"), "{note}");
@@ -414,7 +414,7 @@ fn a_stalled_handshake_is_bounded_by_deadline_and_cancel() {
     let trusted = Certificate::self_signed().certificate;
     let client = trusting(&trusted, silent.port, &[("ECF_TIMEOUT", "0.5")]);
     let begin = Instant::now();
-    assert_status(&client.task(&["--event=e"]), ECF_ERR_TIMEOUT);
+    assert_status(&client.task(&["--event=e"]), Status::Timeout);
     assert!(begin.elapsed() >= Duration::from_millis(500));
     assert!(begin.elapsed() < Duration::from_millis(2500));
 
@@ -425,7 +425,7 @@ fn a_stalled_handshake_is_bounded_by_deadline_and_cancel() {
             client.cancel();
         });
         let begin = Instant::now();
-        assert_status(&client.task(&["--event=e"]), ECF_ERR_CANCELLED);
+        assert_status(&client.task(&["--event=e"]), Status::Cancelled);
         assert!(begin.elapsed() < Duration::from_secs(2));
     });
 }
@@ -443,7 +443,7 @@ fn a_handshake_byte_by_byte_does_not_outlive_its_limit() {
     let client = trusting(&trusted, slow.port, &settings);
     let begin = Instant::now();
     let told = client.task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     assert!(begin.elapsed() < Duration::from_secs(3), "{}", told.report);
     assert_ended(&told, slow.port, "NOT_SENT", "tls", "");
 }
@@ -491,7 +491,7 @@ fn a_request_without_a_whole_reply_may_have_been_applied() {
             assert_eq!(holders[0], format!("127.0.0.1:{}", primary.port));
             // What is not harmless twice is sent once.
             let told = client.task(&["--queue=q", "active"]);
-            assert_status(&told, ECF_ERR_UNKNOWN_OUTCOME);
+            assert_status(&told, Status::UnknownOutcome);
             assert_eq!(told.attempts, 1);
         }
     }
@@ -569,7 +569,7 @@ fn a_certificate_that_was_replaced_is_read_by_the_next_command() {
         ],
         &[("ECF_DENIED", "1")],
     );
-    assert_status(&client.task(&["--event=e"]), ECF_ERR_DENIED);
+    assert_status(&client.task(&["--event=e"]), Status::Denied);
     fs::write(certificates.join("server.crt"), &ours[1].certificate).unwrap();
     assert_ok(&client.task(&["--event=e"]), front.port);
 }

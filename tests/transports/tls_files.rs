@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ecf_failover::ffi::ecf_status::*;
+use ecf_failover::model::Status;
 
 use crate::common_ground::*;
 use crate::harness::certificates::Certificate;
@@ -61,7 +61,7 @@ fn tls_is_switched_on_by_ecf_ssl_by_the_protocol_or_on_the_command_line() {
     assert_eq!(stage.front.versions().len(), 6);
     // It holds for the one command.
     let told = client.task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_DENIED);
+    assert_status(&told, Status::Denied);
     assert_eq!(stage.front.versions().len(), 6);
 }
 
@@ -78,7 +78,7 @@ fn what_asks_for_tls_is_never_outvoted() {
     let http = [("ECF_SSL", "1"), ("ECF_HOST_PROTOCOL", "http")];
     let client = stage.client(&files, &http);
     client.set("ECF_PORT", &in_the_clear.port.to_string());
-    assert_status(&client.task(&["--event=e"]), ECF_ERR_CONFIG);
+    assert_status(&client.task(&["--event=e"]), Status::Config);
     assert_eq!(in_the_clear.count(), 0);
 }
 
@@ -103,7 +103,7 @@ fn the_file_of_the_host_or_the_one_of_all_servers_is_used_whichever_exists() {
         let names: Vec<_> = files.iter().map(|(name, _)| name).collect();
         let expected = match is_trusted {
             true => 0,
-            false => ECF_ERR_DENIED as i32,
+            false => Status::Denied as i32,
         };
         assert_eq!(told.status, expected, "{ssl} {names:?} {}", told.report);
     }
@@ -129,7 +129,7 @@ fn localhost_is_looked_for_under_this_machines_name() {
     let as_written = format!("localhost.{port}.crt");
     let client = stage.client(&[(&as_written, &stage.right)], &settings);
     let told = client.task(&["--event=e"]);
-    assert_status(&told, ECF_ERR_CONFIG);
+    assert_status(&told, Status::Config);
     assert!(
         told.error.contains(&by_name) || told.report.contains(&by_name),
         "{}",
@@ -147,7 +147,7 @@ fn without_a_file_for_the_primary_nothing_is_sent_and_the_files_are_named() {
     ] {
         let client = stage.client(files, &[("ECF_SSL", ssl)]);
         let told = client.task(&["--event=e"]);
-        assert_status(&told, ECF_ERR_CONFIG);
+        assert_status(&told, Status::Config);
         assert_eq!(told.attempts, 0);
         let check = client.check();
         for name in names {
@@ -156,9 +156,9 @@ fn without_a_file_for_the_primary_nothing_is_sent_and_the_files_are_named() {
         }
     }
     let client = stage.client(&[], &[]);
-    assert_status(&client.task(&["--event=e", "--ssl"]), ECF_ERR_CONFIG);
+    assert_status(&client.task(&["--event=e", "--ssl"]), Status::Config);
     client.set("ECF_SSL_DIR", "/no/such/directory");
-    assert_status(&client.task(&["--event=e", "--ssl"]), ECF_ERR_CONFIG);
+    assert_status(&client.task(&["--event=e", "--ssl"]), Status::Config);
     assert_eq!(stage.server.count(), 0);
 }
 
@@ -170,13 +170,13 @@ fn a_file_without_a_certificate_is_an_error_that_names_it() {
     for text in ["", "no certificate", &broken, cut] {
         let client = stage.client(&[("server.crt", text)], &[("ECF_SSL", "1")]);
         let told = client.task(&["--event=e"]);
-        assert_status(&told, ECF_ERR_CONFIG);
+        assert_status(&told, Status::Config);
         assert!(told.report.contains("server.crt"), "{}", told.report);
     }
     let client = stage.client(&[], &[("ECF_SSL", "1")]);
     let directory = client.get("ECF_SSL_DIR").unwrap();
     fs::create_dir(format!("{directory}/server.crt")).unwrap();
-    assert_status(&client.task(&["--event=e"]), ECF_ERR_CONFIG);
+    assert_status(&client.task(&["--event=e"]), Status::Config);
     assert_eq!(stage.server.count(), 0);
 }
 
@@ -201,7 +201,7 @@ fn the_usual_directory_is_that_of_the_home() {
     ];
     let job = || Program::new(&program, &environment).args(&["--event=e"]);
     let missing = job().run();
-    assert_eq!(missing.status.code(), Some(ECF_ERR_CONFIG as i32));
+    assert_eq!(missing.status.code(), Some(Status::Config as i32));
     let error = String::from_utf8_lossy(&missing.stderr).into_owned();
     assert!(
         error.contains(usual.join("server.crt").to_str().unwrap()),

@@ -115,7 +115,7 @@ impl Fast {
         let spread = crowd.saturating_mul(crowd).saturating_mul(SLOT);
         let half_of_the_time = self.give_up_at().saturating_sub(self.now) / 2;
         let longest = WINDOW.min(spread.into()).min(half_of_the_time);
-        match self.dice.up_to(longest) {
+        match self.random.up_to(longest) {
             0 => self.state = State::Racing,
             wait => self.pause(wait, Next::Race),
         }
@@ -177,7 +177,7 @@ impl Fast {
             self.longest_pause = (self.longest_pause * 8 / 5).min(LONGEST_PAUSE);
         }
         let pause = match self.rules.jitter {
-            true => self.dice.up_to(self.longest_pause),
+            true => self.random.up_to(self.longest_pause),
             false => self.longest_pause,
         };
         self.pause(pause, Next::Lap);

@@ -15,10 +15,11 @@ mod outcomes;
 
 use std::collections::VecDeque;
 
-use super::dice::Dice;
-use super::knowledge::{Answer, Cause, Health, Lesson, Permission, Question, Standing};
-use super::{Action, End, FastRules, Fault, HostIndex, News, Outcome, Policy, Sighting, Travel};
-use crate::config::{Millis, Repeat, WhenAlive};
+use super::random::Random;
+use super::{Action, FastRules, HostIndex, News, Policy, Travel};
+use crate::config::WhenAlive;
+use crate::health::{Answer, Cause, Health, Lesson, Permission, Question, Standing};
+use crate::model::{Fault, Millis, Outcome, Repeat, Sighting, Status};
 
 /// A connection that was not answered for so long counts as silent.
 const SILENT: Millis = 1_000;
@@ -74,7 +75,7 @@ pub enum Means {
 pub struct Fast {
     rules: FastRules,
     means: Means,
-    dice: Dice,
+    random: Random,
     begin: Millis,
     deadline: Millis,
     zombie_deadline: Millis,
@@ -168,9 +169,9 @@ enum State {
     /// The command is over; the probe that it made for others is waited for.
     Lingering {
         until: Millis,
-        end: End,
+        end: Status,
     },
-    Over(End),
+    Over(Status),
 }
 
 /// What follows from an answer.
@@ -186,7 +187,7 @@ enum Then {
     /// The server that was sent to is looked after: by what others know, or by a probe.
     CareByOthers(Care),
     CareByProbe(Care),
-    Finish(End),
+    Finish(Status),
 }
 
 /// The exchange that is interrupted by a look at its server.
@@ -224,7 +225,7 @@ impl Fast {
     #[must_use]
     pub fn new(rules: FastRules, means: Means, seed: u64, now: Millis) -> Self {
         Self {
-            dice: Dice::new(seed),
+            random: Random::new(seed),
             begin: now,
             deadline: now.saturating_add(rules.rules.timeout),
             zombie_deadline: now.saturating_add(rules.rules.zombie_timeout),
@@ -282,7 +283,7 @@ impl Fast {
 
     fn spread(&mut self, highest: Millis) -> Millis {
         match self.rules.jitter {
-            true => self.dice.up_to(highest),
+            true => self.random.up_to(highest),
             false => 0,
         }
     }
@@ -334,7 +335,7 @@ impl Fast {
             }
             (Then::NewLap, Answer::Retry(false)) => {
                 let wait = match self.rules.jitter {
-                    true => self.dice.up_to(LONGEST_PAUSE),
+                    true => self.random.up_to(LONGEST_PAUSE),
                     false => LONGEST_PAUSE,
                 };
                 self.pause(wait, Next::FreeLap);
@@ -423,7 +424,7 @@ impl Policy for Fast {
                 return action;
             }
             if self.is_late() {
-                self.finish(End::Deadline);
+                self.finish(Status::Timeout);
             }
             match self.state {
                 State::Over(end) => return Action::End(end),
@@ -467,7 +468,7 @@ impl Policy for Fast {
         self.ask(Question::Standings, Then::Arrange);
     }
 
-    fn verdict(&self) -> Option<End> {
+    fn verdict(&self) -> Option<Status> {
         match self.state {
             State::Over(end)
             | State::Lingering { end, .. }

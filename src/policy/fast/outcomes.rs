@@ -69,14 +69,14 @@ impl Fast {
             });
         }
         match outcome {
-            Outcome::Ok => self.finish(End::Ok),
-            Outcome::Rejected => self.finish(End::Rejected),
-            Outcome::Fatal => self.finish(End::Fatal),
+            Outcome::Ok => self.finish(Status::Ok),
+            Outcome::Rejected => self.finish(Status::Rejected),
+            Outcome::Fatal => self.finish(Status::Caller),
             Outcome::Unconfirmed if self.rules.rules.repeat == Repeat::No => {
                 self.teach(host, fault, took);
-                self.finish(End::UnknownOutcome);
+                self.finish(Status::UnknownOutcome);
             }
-            _ if is_late => self.finish(End::Deadline),
+            _ if is_late => self.finish(Status::Timeout),
             Outcome::Wait => self.poll(host),
             Outcome::Zombie => self.not_taken(host, self.rules.rules.on_zombie),
             Outcome::Halted => self.not_taken(host, self.rules.rules.on_halted),
@@ -108,10 +108,10 @@ impl Fast {
         self.state = State::Racing;
     }
 
-    pub(super) fn finish(&mut self, end: End) {
+    pub(super) fn finish(&mut self, end: Status) {
         let linger = self.linger();
         self.state = match self.probe {
-            Some(_) if end == End::Ok => State::Lingering {
+            Some(_) if end == Status::Ok => State::Lingering {
                 until: self.now.saturating_add(linger).min(self.deadline),
                 end,
             },
@@ -122,7 +122,7 @@ impl Fast {
         };
     }
 
-    pub(super) fn linger_over(&mut self, end: End) {
+    pub(super) fn linger_over(&mut self, end: Status) {
         // It was cut short by this side, so it has shown nothing.
         self.probe = None;
         self.finish(end);
@@ -134,7 +134,7 @@ impl Fast {
         let was_mute = self.hosts[0].standing.cause == Cause::Mute;
         let is_promising = self.probe_is_connected && !was_mute;
         let took = self.now.saturating_sub(self.begin);
-        match is_promising || self.dice.up_to(PATIENT - 1) == 0 {
+        match is_promising || self.random.up_to(PATIENT - 1) == 0 {
             true => LONGEST_LINGER,
             false => took.clamp(SHORTEST_LINGER, LONGEST_LINGER),
         }

@@ -2,9 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Configuration, Settings};
-use crate::hosts::Endpoint;
-use crate::policy::Kind;
-use crate::policy::{HostKey, Knowledge};
+use crate::health::{HostKey, Knowledge};
+use crate::model::{Endpoint, Kind};
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
     let mut configuration = Configuration::new();
@@ -34,7 +33,7 @@ enum Did {
     Probe(HostIndex),
     Attempt(HostIndex),
     GiveUp,
-    End(End),
+    End(Status),
 }
 
 impl<'k> Script<'k> {
@@ -126,7 +125,7 @@ fn a_host_that_refuses_is_left_at_once() {
     }
     assert_eq!(script.now(), Some(Did::Connect(2)));
     script.succeed(2);
-    assert_eq!(script.next(), (1_001, Did::End(End::Ok)));
+    assert_eq!(script.next(), (1_001, Did::End(Status::Ok)));
 }
 
 #[test]
@@ -136,7 +135,7 @@ fn a_silent_host_has_company_after_the_hedge_and_only_one_is_sent_to() {
     assert_eq!(script.next(), (0, Did::Connect(0)));
     assert_eq!(script.next(), (250, Did::Connect(1)));
     script.succeed(1);
-    assert_eq!(script.next(), (251, Did::End(End::Ok)));
+    assert_eq!(script.next(), (251, Did::End(Status::Ok)));
     // One silence is a suspicion, by which the next command begins elsewhere.
     let standing = known.standing(HostKey::of(&endpoint("h0")), 251);
     assert_eq!(standing.health, Health::Suspect);
@@ -144,7 +143,7 @@ fn a_silent_host_has_company_after_the_hedge_and_only_one_is_sent_to() {
 
 fn endpoint(name: &str) -> Endpoint {
     Endpoint::parse(name.as_bytes(), 1).unwrap_or(Endpoint {
-        host: crate::hosts::Host::localhost(),
+        host: crate::model::Host::localhost(),
         port: 1,
     })
 }
@@ -168,7 +167,7 @@ fn eight_silent_hosts_cost_two_seconds() {
         assert_eq!(script.next(), (250 * host as u64, Did::Connect(host)));
     }
     script.succeed(8);
-    assert_eq!(script.next(), (2_001, Did::End(End::Ok)));
+    assert_eq!(script.next(), (2_001, Did::End(Status::Ok)));
 }
 
 #[test]
@@ -262,7 +261,7 @@ fn the_timeout_of_zombies_ends_only_those() {
             end => break end,
         }
     };
-    assert_eq!(end, (8_000, Did::End(End::Deadline)));
+    assert_eq!(end, (8_000, Did::End(Status::Timeout)));
 }
 
 #[test]
@@ -278,7 +277,7 @@ fn what_must_not_be_repeated_ends_when_it_may_have_arrived_and_goes_on_when_it_c
     script.connected(1);
     script.next();
     script.ended(Outcome::Unconfirmed, Fault::Closed, 0);
-    assert_eq!(script.next().1, Did::End(End::UnknownOutcome));
+    assert_eq!(script.next().1, Did::End(Status::UnknownOutcome));
 }
 
 /// Makes the primary dead and the backup good.
@@ -306,7 +305,7 @@ fn a_dead_primary_is_passed_over_and_probed_by_one_command_in_two_seconds() {
         assert_eq!((at, did), (now, Did::Connect(1)));
         script.succeed(1);
         let (at, end) = script.next();
-        assert_eq!(end, Did::End(End::Ok));
+        assert_eq!(end, Did::End(Status::Ok));
         lingers.push(at - now);
     }
     // Who probes waits a little, one of eight a quarter of a second, the others not at all.
@@ -329,7 +328,7 @@ fn a_command_that_waits_for_its_probe_is_confirmed_already() {
     assert!(script.step().is_err(), "it waits");
     assert_eq!(
         script.policy.verdict(),
-        Some(End::Ok),
+        Some(Status::Ok),
         "a cancel comes too late"
     );
 }
@@ -367,7 +366,7 @@ fn rises(known: &mut Knowledge, from: Millis) -> (Millis, u32) {
             return (0, probes);
         };
         script.succeed(host);
-        assert_eq!(script.next().1, Did::End(End::Ok));
+        assert_eq!(script.next().1, Did::End(Status::Ok));
         if host == 0 {
             return (now, probes);
         }
@@ -435,7 +434,7 @@ fn without_memory_laps_are_quick_at_first_and_then_slow_down_to_ten_seconds() {
         match did {
             Did::Connect(0) => script.refused(0),
             other => {
-                assert_eq!((at, other), (600_000, Did::End(End::Deadline)));
+                assert_eq!((at, other), (600_000, Did::End(Status::Timeout)));
                 break;
             }
         }
@@ -564,7 +563,7 @@ fn the_callers_own_attempts_go_from_host_to_host_at_once() {
         }
         assert_eq!(script.next(), (20_000, Did::Attempt(1)));
         script.policy.outcome(Outcome::Ok, 20_001);
-        assert_eq!(script.next().1, Did::End(End::Ok));
+        assert_eq!(script.next().1, Did::End(Status::Ok));
     }
     let policy = Fast::new(rules, Means::Single, 1, 20_100);
     let mut script = Script::with(&mut known, policy, 1, 20_100);
@@ -599,7 +598,7 @@ fn what_others_have_a_lease_of_is_tried_all_the_same_where_nothing_else_can_be()
         assert_eq!(ping.now(), Some(Did::Connect(host)));
         ping.refused(host);
     }
-    assert_eq!(ping.next().1, Did::End(End::Exhausted));
+    assert_eq!(ping.next().1, Did::End(Status::Unreachable));
 }
 
 #[test]
@@ -625,7 +624,7 @@ fn a_user_command_has_its_tries_at_the_primary_and_no_others() {
     let (at, did) = script.next();
     assert!(at <= 250 && did == Did::Connect(0), "{at} {did:?}");
     script.refused(0);
-    assert_eq!(script.next().1, Did::End(End::Exhausted));
+    assert_eq!(script.next().1, Did::End(Status::Unreachable));
 }
 
 proptest! {
@@ -691,7 +690,7 @@ proptest! {
                 }
                 Ok(Did::GiveUp) => {}
                 Ok(Did::End(end)) => {
-                    prop_assert!(end != End::Ok);
+                    prop_assert!(end != Status::Ok);
                     return Ok(());
                 }
                 Err(until) => {

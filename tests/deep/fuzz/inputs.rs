@@ -5,10 +5,11 @@
 use std::path::Path;
 
 use ecf_failover::command::{Surroundings, Understood, parse};
-use ecf_failover::config::{Configuration, KEYS, Secret, TaskIdentity};
+use ecf_failover::config::{Configuration, KEYS};
 use ecf_failover::credentials::{PasswordFile, TokenFile, crypt};
-use ecf_failover::hosts::{Endpoint, Hostfile, MAX_HOSTS};
-use ecf_failover::policy::{HostKey, Knowledge, Lesson, Question};
+use ecf_failover::health::{HostKey, Knowledge, Lesson, Question};
+use ecf_failover::hostfile::{Hostfile, MAX_HOSTS};
+use ecf_failover::model::{Endpoint, Secret, TaskIdentity};
 use ecf_failover::wire::{self, Base, FrameReader, HttpReader};
 
 /// A peer's bytes, in pieces, and a body on its own.

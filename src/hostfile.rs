@@ -5,7 +5,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::Endpoint;
+use crate::model::Endpoint;
 
 /// No more than this is read of a hostfile.
 pub const MAX_BYTES: usize = 1 << 20;

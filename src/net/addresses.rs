@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use parking_lot::Mutex;
 
-use crate::config::Millis;
-use crate::hosts::{Endpoint, Host};
+use crate::model::{Cure, Endpoint, Host, Millis, Stage};
 use crate::sys::cancel::CancelWatch;
 use crate::sys::clock;
 use crate::sys::resolver::{LookUp, NoAddress, look_up};
 
-use super::{Cure, Failure, Sent, Stage};
+use super::{Failure, Sent};
 
 /// What localhost means everywhere (RFC 6761, 6.3), so that no resolver is asked. ecFlow's
 /// servers listen on IPv4.

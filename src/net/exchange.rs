@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::channel::{Channel, Direction};
-use super::{Attempt, CancelWatch, Cure, Failure, Receiver, Security, Sent, Stage, errno, tcp};
-use crate::config::Millis;
+use super::{Attempt, CancelWatch, Failure, Receiver, Security, Sent, errno, tcp};
+use crate::model::{Cure, Millis, Stage};
 use crate::sys::clock;
 use crate::sys::socket::notice_a_dead_peer;
 use crate::sys::wait::{self, For, Waited};
@@ -312,8 +312,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::hosts::Endpoint;
-    use crate::transport::{AddressBook, Cancel, Limits};
+    use crate::model::Endpoint;
+    use crate::net::{AddressBook, Cancel, Limits};
 
     /// Cancels when the first bytes come, and counts how often more are brought.
     struct Canceller<'a> {

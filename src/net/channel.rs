@@ -5,8 +5,8 @@ use std::net::TcpStream;
 
 #[cfg(feature = "tls")]
 use super::tls;
-use super::{Cure, Failure, Security};
-use crate::hosts::Endpoint;
+use super::{Failure, Security};
+use crate::model::{Cure, Endpoint};
 
 /// What a channel waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -101,6 +101,9 @@ fn is_ipv6(text: &str) -> bool {
     scope_is_good && address.parse::<Ipv6Addr>().is_ok()
 }
 
+/// ecFlow's own default port.
+pub const ECFLOW_PORT: u16 = 3141;
+
 /// One server: a host and a port. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {

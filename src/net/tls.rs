@@ -25,8 +25,8 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 
 use super::channel::{Direction, Told};
-use super::{Cure, Failure, Sent, Stage};
-use crate::hosts::{Endpoint, Host};
+use super::{Failure, Sent};
+use crate::model::{Cure, Endpoint, Host, Stage};
 
 /// Whether a certificate must be made out to the host that is contacted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 
 use super::addresses::Found;
-use super::{Attempt, Cure, Failure, Sent, Stage, errno};
-use crate::config::Millis;
+use super::{Attempt, Failure, Sent, errno};
+use crate::model::{Cure, Millis, Stage};
 use crate::sys::clock;
 use crate::sys::socket::begin_connect;
 use crate::sys::wait::{self, For, Waited};

@@ -3,36 +3,39 @@
 use std::ffi::CStr;
 use std::fmt;
 
-use crate::policy::{End, Outcome};
-
-/// How a command ended. The numbers are those of the C ABI and never change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a call or a command ended. Numbers are never changed or used again; new ones may be
+/// added at the end, so treat an unknown one as a failure.
+/// cbindgen:rename-all=QualifiedScreamingSnakeCase
 #[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// A server confirmed the command, or NO_ECF is set.
+    /// Confirmed by a server; or NO_ECF is set and nothing was sent.
     Ok = 0,
-    /// A malformed argument; nothing was sent.
+    /// NULL, an unknown option or key, a malformed value. Nothing was sent.
     Argument = 1,
-    /// The configuration cannot be used; nothing was sent.
+    /// The environment, or a file that it names, cannot be used. Nothing was sent.
     Config = 2,
-    /// A server understood and said no.
+    /// A server understood and said no. Final; its words are in the reply.
     Rejected = 3,
-    /// The deadline was reached.
+    /// ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached.
     Timeout = 4,
     /// The policy allows no more attempts.
     Unreachable = 5,
-    /// ECF_DENIED is set and the server blocked or could not be reached.
+    /// ECF_DENIED is set and the server blocked the command or could not be reached.
     Denied = 6,
-    /// The command was cancelled.
+    /// ecf_client_cancel was called.
     Cancelled = 7,
-    /// Sent, not confirmed, and not safe to repeat.
+    /// Sent, not confirmed, and sending it again could apply it twice. The report names the
+    /// hosts that may hold a copy.
     UnknownOutcome = 8,
-    /// A bug in this library.
+    /// A bug in this library. The process lives on.
     Internal = 9,
-    /// The caller's transport asked to stop, or answered with no outcome.
+    /// The attempt callback answered ECF_OUTCOME_FATAL, or a number that is no outcome.
     Caller = 10,
-    /// A buffer is too small.
+    /// The buffer is too small; the text was cut and terminated.
     TooSmall = 11,
+    /// From ecf_plan_status only: the plan goes on.
+    InProgress = 12,
 }
 
 /// Every status with its name in C and what it means.
@@ -97,6 +100,7 @@ const STATUSES: &[(Status, &CStr, &CStr)] = &[
         c"ECF_ERR_TOO_SMALL",
         c"the buffer is too small; the text was cut",
     ),
+    (Status::InProgress, c"ECF_IN_PROGRESS", c"the plan goes on"),
 ];
 
 impl Status {
@@ -143,54 +147,8 @@ impl fmt::Display for Status {
     }
 }
 
-impl From<End> for Status {
-    fn from(end: End) -> Self {
-        match end {
-            End::Ok => Self::Ok,
-            End::Rejected => Self::Rejected,
-            End::Deadline => Self::Timeout,
-            End::Exhausted => Self::Unreachable,
-            End::Denied => Self::Denied,
-            End::UnknownOutcome => Self::UnknownOutcome,
-            End::Fatal => Self::Caller,
-        }
-    }
-}
-
-/// Every outcome in the order of its number in C, with its name there.
-const OUTCOMES: &[(Outcome, &CStr)] = &[
-    (Outcome::Ok, c"ECF_OUTCOME_OK"),
-    (Outcome::Rejected, c"ECF_OUTCOME_REJECTED"),
-    (Outcome::Wait, c"ECF_OUTCOME_WAIT"),
-    (Outcome::Halted, c"ECF_OUTCOME_HALTED"),
-    (Outcome::Zombie, c"ECF_OUTCOME_ZOMBIE"),
-    (Outcome::NotSent, c"ECF_OUTCOME_NOT_SENT"),
-    (Outcome::Unconfirmed, c"ECF_OUTCOME_UNCONFIRMED"),
-    (Outcome::Fatal, c"ECF_OUTCOME_FATAL"),
-];
-
-/// The outcome with this number in C.
-#[must_use]
-pub fn outcome_from_number(number: i32) -> Option<Outcome> {
-    let row = usize::try_from(number).ok().and_then(|n| OUTCOMES.get(n));
-    row.map(|(outcome, _)| *outcome)
-}
-
-/// The name in C, like `ECF_OUTCOME_NOT_SENT`.
-#[must_use]
-pub fn outcome_name(outcome: Outcome) -> &'static str {
-    plain(outcome_c_name(outcome))
-}
-
-/// [`outcome_name`] for C.
-#[must_use]
-pub fn outcome_c_name(outcome: Outcome) -> &'static CStr {
-    let row = OUTCOMES.iter().find(|(listed, _)| *listed == outcome);
-    row.map_or(c"", |(_, name)| name)
-}
-
 /// The tables' texts are ASCII.
-fn plain(text: &'static CStr) -> &'static str {
+pub(super) fn plain(text: &'static CStr) -> &'static str {
     text.to_str().unwrap_or_default()
 }
 
@@ -204,9 +162,7 @@ mod tests {
             assert_eq!(*status as usize, number);
             assert_eq!(Status::from_number(number as i32), Some(*status));
         }
-        assert_eq!(Status::from_number(12), None);
+        assert_eq!(Status::from_number(13), None);
         assert_eq!(Status::from_number(-1), None);
-        assert_eq!(outcome_from_number(8), None);
-        assert_eq!(outcome_from_number(-1), None);
     }
 }

@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::settings::{
-    DefaultPort, HostfilePolicy, Memory, Profile, Protocol, Repeat, Secret, Settings, WhenAlive,
+    DefaultPort, HostfilePolicy, Memory, Profile, Protocol, Settings, WhenAlive,
 };
 use super::value::{Lowest, Why, choice, port, seconds, share, whole};
-use crate::hosts::Host;
+use crate::model::{Host, Repeat, Secret};
 
 /// One key: its name, what it takes, and where its value goes.
 pub struct Key {

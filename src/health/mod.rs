@@ -20,8 +20,7 @@
 
 mod image;
 
-use crate::config::Millis;
-use crate::hosts::Endpoint;
+use crate::model::{Endpoint, Millis};
 
 /// No image is longer, in bytes.
 pub const LONGEST_IMAGE: usize = 4096;

@@ -19,55 +19,9 @@ pub use race::{Begun, Conductor, Event, Found, Instruction, Race};
 #[cfg(feature = "tls")]
 pub use tls::{NameCheck, Trust};
 
-use std::fmt;
 use std::io;
 
-use crate::config::Millis;
-use crate::hosts::Endpoint;
-
-/// How far an attempt came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// Finding what this host needs: a certificate, a password.
-    Prepare,
-    /// Looking the name up.
-    Resolve,
-    /// Opening a connection.
-    Connect,
-    /// Agreeing on keys, and on who the server is.
-    Tls,
-    /// Writing the request.
-    Write,
-    /// Reading the reply.
-    Read,
-    /// Judging a reply that came whole.
-    Reply,
-    /// The caller's own transport.
-    Callback,
-}
-
-impl Stage {
-    /// The stage as one word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Prepare => "prepare",
-            Self::Resolve => "resolve",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Write => "write",
-            Self::Read => "read",
-            Self::Reply => "reply",
-            Self::Callback => "callback",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::model::{Cure, Endpoint, Millis, Stage};
 
 /// The limits of one attempt, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,15 +85,6 @@ pub struct Failure {
     pub what: String,
     /// Whether another try could go better.
     pub cure: Cure,
-}
-
-/// What could make a failed attempt succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cure {
-    /// Time.
-    Retry,
-    /// A person only: the reason is for the report's first line.
-    Nobody(&'static str),
 }
 
 /// Collects the reply.

@@ -10,8 +10,8 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::client::{Client, Reply, Status};
-use crate::policy::Kind;
+use crate::client::{Client, Reply};
+use crate::model::{Kind, Status};
 use crate::sys::output::{self, Output};
 
 /// An option that only this client has.

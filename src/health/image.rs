@@ -4,7 +4,7 @@ use super::{
     Cause, FREE_RETRIES, HOLD, Health, HostKey, Knowledge, LARGEST_CROWD, LONGEST_IMAGE,
     MOST_HOSTS, Record, fnv1a,
 };
-use crate::config::Millis;
+use crate::model::Millis;
 
 const MAGIC: &[u8; 8] = b"ECFMEM01";
 /// Its bytes before the hosts.

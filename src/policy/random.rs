@@ -1,12 +1,12 @@
 //! Chance that can be replayed: the numbers of a seed are always the same.
 
-use crate::config::Millis;
+use crate::model::Millis;
 
 /// Steele, Lea and Flood's SplitMix64: small, and even enough to spread pauses.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct Random(u64);
 
-impl Dice {
+impl Random {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -1,0 +1,22 @@
+//! The words that the layers share, and nothing that decides: time, kinds of commands,
+//! outcomes, ends, endpoints, secrets.
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod endpoint;
+mod kind;
+mod outcome;
+mod secret;
+mod status;
+mod task;
+mod time;
+
+pub use attempt::{Cure, Fault, Sighting, Stage};
+pub(crate) use endpoint::parse_port;
+pub use endpoint::{ECFLOW_PORT, Endpoint, Host, HostError, without_repeats};
+pub use kind::{Kind, Repeat};
+pub use outcome::{Outcome, outcome_c_name, outcome_from_number, outcome_name};
+pub use secret::Secret;
+pub use status::Status;
+pub use task::TaskIdentity;
+pub use time::Millis;
