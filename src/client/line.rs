@@ -1,61 +1,63 @@
 //! The connections of one attempt.
 
-use std::net::TcpStream;
-
-use super::native::failed;
-use super::story::AttemptResult;
-use crate::model::Millis;
-use crate::net::{Attempt, Conductor, Limits, Race, Receiver, exchange};
+use crate::model::{AttemptResult, Millis};
+use crate::net::{Connection, Connector, Exchange, Limits, Receiver, Watch, exchange};
 use crate::sys::clock;
 
-/// How an attempt comes by its connections.
-pub(super) enum Line<'l, 'a> {
-    /// It makes them.
-    Own,
-    /// The first was won in a race, and others go on meanwhile.
-    Raced {
-        race: &'l mut Race<'a>,
-        first: Option<(TcpStream, String)>,
-        conductor: &'l mut dyn Conductor,
-        silence: Millis,
-    },
+/// How an attempt comes by its connections, and what goes on beside it.
+pub(super) struct Line<'l, 'a> {
+    pub(super) connector: &'l mut Connector<'a>,
+    /// One that is there already.
+    pub(super) first: Option<Connection>,
+    /// Looks after other connections while the first is used.
+    pub(super) watch: Option<&'l mut (dyn Watch + 'l)>,
+    /// A connected server that says nothing for so long is given up; [`Millis::MAX`] where only
+    /// the stages count.
+    pub(super) silence: Millis,
 }
 
-impl Line<'_, '_> {
-    /// The limits of an exchange that must be over at `end`.
+impl<'l, 'a> Line<'l, 'a> {
+    /// One connection after another, each made for its exchange.
+    pub(super) fn alone(connector: &'l mut Connector<'a>) -> Self {
+        Self {
+            connector,
+            first: None,
+            watch: None,
+            silence: Millis::MAX,
+        }
+    }
+
+    /// The limits of an exchange that must be over at `end`; `given` is the operator's for each
+    /// stage.
     pub(super) fn limits(&self, limits: Limits, given: Option<Millis>, end: Millis) -> Limits {
         let whole = end.saturating_sub(clock::now());
-        match *self {
-            Self::Own => Limits { whole, ..limits },
-            // A busy server is slow at every stage, once it is connected.
-            Self::Raced { silence, .. } => Limits {
-                connect: given.unwrap_or(silence),
-                write: given.unwrap_or(silence),
-                silence,
-                whole,
-                ..limits
-            },
+        if self.silence == Millis::MAX {
+            return Limits { whole, ..limits };
+        }
+        // A busy server is slow at every stage, once it is connected.
+        Limits {
+            handshake: given.unwrap_or(self.silence),
+            write: given.unwrap_or(self.silence),
+            silence: self.silence,
+            whole,
+            ..limits
         }
     }
 
     /// One exchange; gives a remark about the address that was used.
     pub(super) fn exchange(
         &mut self,
-        attempt: &Attempt<'_>,
+        what: &Exchange<'_>,
         request: &[u8],
         receiver: &mut dyn Receiver,
     ) -> Result<String, AttemptResult> {
-        if let Self::Raced {
-            race,
-            first,
-            conductor,
-            ..
-        } = self
-            && let Some((stream, remark)) = first.take()
-        {
-            let exchanged = race.converse(attempt, stream, request, receiver, *conductor);
-            return exchanged.map(|()| remark).map_err(failed);
-        }
-        exchange(attempt, request, receiver).map_err(failed)
+        let first = self.first.take();
+        // Later ones are short, and nobody looks after others meanwhile.
+        let watch = if first.is_some() {
+            self.watch.as_deref_mut()
+        } else {
+            None
+        };
+        exchange(what, self.connector, first, watch, request, receiver)
     }
 }

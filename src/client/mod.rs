@@ -23,14 +23,14 @@ use parking_lot::Mutex;
 pub use log::{Level, Sink};
 pub use plan::{Plan, Step};
 pub use reply::Reply;
-pub use story::AttemptResult;
 
 use crate::command::Purpose;
 use crate::config::{Configuration, KeyError, Memory, Profile, Settings};
 use crate::model::{
-    Cure, Endpoint, Kind, Millis, Outcome, Repeat, Stage, Status, TaskIdentity, without_repeats,
+    AttemptResult, Cure, Endpoint, Kind, Millis, Outcome, Repeat, Stage, Status, TaskIdentity,
+    without_repeats,
 };
-use crate::net::{AddressBook, Cancel, CancelWatch};
+use crate::net::{AddressBook, Cancel, CancelWatch, Connector};
 use crate::policy::{Ecflow, Fast, FastRules, Means, Policy, Rules, timetable};
 use crate::sys::{clock, wait};
 
@@ -337,7 +337,8 @@ impl Client {
         match settings.profile {
             Profile::Ecflow => {
                 self.drive(&mut plan, &SystemClock, &mut |endpoint, limit, cancel| {
-                    native.attempt(endpoint, limit, addresses, cancel, Line::Own, &mut text)
+                    let mut connector = Connector::new(addresses, native.patience, cancel);
+                    native.attempt(endpoint, limit, Line::alone(&mut connector), &mut text)
                 })
             }
             Profile::Fast => {
@@ -410,6 +411,7 @@ impl Client {
             AttemptResult {
                 outcome,
                 stage: Stage::Callback,
+                fault: None,
                 errno: 0,
                 what: delegated.note,
                 cure: Cure::Retry,

@@ -8,17 +8,24 @@ use super::contact::{Contact, Format};
 use super::line::Line;
 use super::log::Secrets;
 use super::login::{self, Login};
-use super::story::AttemptResult;
 use super::text;
 use crate::command::{self, Command, CommandError, Doubt, Invocation, Surroundings, Understood};
-use crate::config::Settings;
-use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Secret, Stage, Status, TaskIdentity};
-use crate::net::{AddressBook, Attempt, CancelWatch, Failure, Limits, Receiver, Security, Sent};
+use crate::config::{Profile, Settings};
+use crate::model::{
+    AttemptResult, Cure, Endpoint, Fault, Kind, Millis, Outcome, Secret, Stage, Status,
+    TaskIdentity,
+};
+use crate::net::{Exchange, Limits, Patience, Receiver, Security};
 use crate::sys::{clock, identity};
 use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
 
-/// How long a connection may take when no key says so.
+/// How long a connection may take when no key says so, and a TLS handshake.
 const CONNECT_LIMIT: Millis = 5_000;
+/// How long a look-up may take when no key says so: glibc asks its second server after 5 s.
+const LOOK_UP_LIMIT: Millis = 30_000;
+/// The same where the last good addresses of the name are known.
+const KNOWN_NAME_LIMIT: Millis = 2_500;
+const KNOWN_NAME_LIMIT_FAST: Millis = 100;
 /// The largest reply to a user command, unless ECF_FAILOVER_MAX_REPLY says otherwise.
 const USER_REPLY_BYTES: u32 = 1 << 30;
 /// What is told of a page that is no reply of ecFlow's, in bytes.
@@ -77,6 +84,7 @@ pub(super) struct NativeCommand {
     pub(super) primary: Endpoint,
     pub(super) debug: bool,
     pub(super) limits: Limits,
+    pub(super) patience: Patience,
     /// ECF_CONNECT_TIMEOUT, where it is given: the limit of every stage.
     stage_limit: Option<Millis>,
     pub(super) secrets: Secrets,
@@ -98,15 +106,31 @@ pub(super) fn connect_limit(settings: &Settings) -> Millis {
     settings.connect_timeout.unwrap_or(CONNECT_LIMIT)
 }
 
+/// How long a name may be looked up.
+pub(super) fn patience(settings: &Settings) -> Patience {
+    let unknown = settings.connect_timeout.unwrap_or(LOOK_UP_LIMIT);
+    let known = match settings.profile {
+        Profile::Ecflow => KNOWN_NAME_LIMIT,
+        Profile::Fast => KNOWN_NAME_LIMIT_FAST,
+    };
+    Patience {
+        unknown,
+        known: known.min(unknown / 2),
+    }
+}
+
 /// The limits of an exchange's stages, from the settings and the command's own limit.
 fn limits(settings: &Settings, own_limit: Millis, handshakes: u64) -> Limits {
     let connect = connect_limit(settings);
+    let handshake = settings.connect_timeout.unwrap_or(CONNECT_LIMIT);
     let write = settings.connect_timeout.unwrap_or(own_limit);
     let reply = settings.reply_timeout.unwrap_or(write);
-    let handshakes = connect.saturating_mul(handshakes);
-    let stages = [connect, connect, handshakes, write, reply];
+    let look_up = patience(settings).unknown;
+    let handshakes = handshake.saturating_mul(handshakes);
+    let stages = [look_up, connect, handshakes, write, reply];
     Limits {
         connect,
+        handshake,
         write,
         reply,
         silence: Millis::MAX,
@@ -198,6 +222,7 @@ impl NativeCommand {
         Ok(Self {
             primary,
             debug: invocation.debug,
+            patience: patience(settings),
             limits: limits(settings, command.reply_limit, contact.handshakes()),
             stage_limit: settings.connect_timeout,
             secrets,
@@ -225,8 +250,6 @@ impl NativeCommand {
         &self,
         endpoint: &Endpoint,
         limit: Millis,
-        addresses: &AddressBook,
-        cancel: CancelWatch<'_>,
         mut line: Line<'_, '_>,
         text: &mut Vec<u8>,
     ) -> AttemptResult {
@@ -238,8 +261,6 @@ impl NativeCommand {
         let site = Site {
             endpoint,
             security: &security,
-            addresses,
-            cancel,
         };
         for question in &self.command.questions {
             let asked = self.converse(&question.request(), &site, &mut line, end);
@@ -276,6 +297,7 @@ impl NativeCommand {
         AttemptResult {
             outcome,
             stage: Stage::Reply,
+            fault: None,
             errno: 0,
             what,
             cure: Cure::Retry,
@@ -299,29 +321,27 @@ impl NativeCommand {
             }
         };
         let body = wire::encode(request, base, &self.client_host);
-        let attempt = Attempt {
+        let exchange = Exchange {
             endpoint: site.endpoint,
             limits: line.limits(self.limits, self.stage_limit, end),
-            addresses: site.addresses,
-            cancel: site.cancel,
             security: site.security,
         };
         match self.contact.format {
-            Format::Frames => self.in_frames(&attempt, line, &body),
-            Format::Http => self.in_http(&attempt, line, &body),
+            Format::Frames => self.in_frames(&exchange, line, &body),
+            Format::Http => self.in_http(&exchange, line, &body),
         }
     }
 
     fn in_frames(
         &self,
-        attempt: &Attempt<'_>,
+        exchange: &Exchange<'_>,
         line: &mut Line<'_, '_>,
         body: &[u8],
     ) -> Result<Heard, AttemptResult> {
         let frame = wire::frame(body)
             .map_err(|why| unprepared(format!("the request is too large: {why}")))?;
         let mut inbox = FrameInbox(FrameReader::new(self.max_reply));
-        let address_remark = line.exchange(attempt, &frame, &mut inbox)?;
+        let address_remark = line.exchange(exchange, &frame, &mut inbox)?;
         let surplus: &[u8] = match inbox.0.has_surplus() {
             true => b"bytes behind the reply were ignored",
             false => b"",
@@ -334,14 +354,14 @@ impl NativeCommand {
 
     fn in_http(
         &self,
-        attempt: &Attempt<'_>,
+        exchange: &Exchange<'_>,
         line: &mut Line<'_, '_>,
         body: &[u8],
     ) -> Result<Heard, AttemptResult> {
-        let authorization = self.contact.authorization(attempt.endpoint);
-        let request = wire::post(attempt.endpoint, authorization.as_ref(), body);
+        let authorization = self.contact.authorization(exchange.endpoint);
+        let request = wire::post(exchange.endpoint, authorization.as_ref(), body);
         let mut inbox = HttpInbox(HttpReader::new(self.max_reply));
-        let address_remark = line.exchange(attempt, &request, &mut inbox)?;
+        let address_remark = line.exchange(exchange, &request, &mut inbox)?;
         let reply = inbox.0.into_reply();
         let told = |outcome, before: &[u8]| {
             // First without secrets, then cut: half a secret is one, too.
@@ -406,8 +426,6 @@ impl NativeCommand {
 struct Site<'a> {
     endpoint: &'a Endpoint,
     security: &'a Security,
-    addresses: &'a AddressBook,
-    cancel: CancelWatch<'a>,
 }
 
 /// The body of a reply, with a remark for the report.
@@ -430,6 +448,7 @@ fn unsent(stage: Stage, what: Vec<u8>) -> AttemptResult {
     AttemptResult {
         outcome: Outcome::NotSent,
         stage,
+        fault: Some(Fault::Broken),
         errno: 0,
         what,
         cure: Cure::Retry,
@@ -440,6 +459,7 @@ fn unsent(stage: Stage, what: Vec<u8>) -> AttemptResult {
 fn unprepared(what: String) -> AttemptResult {
     AttemptResult {
         cure: Cure::Nobody("a password or a certificate is missing"),
+        fault: Some(Fault::Local),
         ..unsent(Stage::Prepare, what.into_bytes())
     }
 }
@@ -504,19 +524,6 @@ impl Sender {
             self.user.set(identity::login_name()?).ok();
         }
         self.user.get().map(Vec::as_slice)
-    }
-}
-
-pub(super) fn failed(failure: Failure) -> AttemptResult {
-    AttemptResult {
-        outcome: match failure.sent {
-            Sent::No => Outcome::NotSent,
-            Sent::Yes => Outcome::Unconfirmed,
-        },
-        stage: failure.stage,
-        errno: failure.errno,
-        what: failure.what.into_bytes(),
-        cure: failure.cure,
     }
 }
 

@@ -9,12 +9,12 @@ use super::backups;
 use super::log::{Level, Log, Secrets};
 use super::memory::Memory;
 use super::reply::Reply;
-use super::story::{AttemptResult, Story};
+use super::story::Story;
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
-    Cure, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Stage, Status, outcome_name,
-    without_repeats,
+    AttemptResult, Cure, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Stage, Status,
+    outcome_name, without_repeats,
 };
 use crate::net::CancelWatch;
 use crate::policy::{Action, Ecflow, Fast, FastRules, HostIndex, Means, News, Policy, Rules};
@@ -334,6 +334,7 @@ impl Plan {
             let result = AttemptResult {
                 outcome: Outcome::NotSent,
                 stage: Stage::Connect,
+                fault: None,
                 errno: 0,
                 what: what.into_bytes(),
                 cure: Cure::Retry,

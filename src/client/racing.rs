@@ -2,16 +2,12 @@
 //! once, sends to one, and tells what came of it.
 
 use super::line::Line;
-use super::native::{self, NativeCommand};
+use super::native::NativeCommand;
 use super::plan::{Move, Plan, Step};
-use super::story::AttemptResult;
-use crate::model::{Fault, Outcome, Sighting, Stage};
-use crate::net::{AddressBook, CancelWatch, Conductor, Event, Found, Instruction, Race, Sent};
+use crate::model::{Fault, Millis};
+use crate::net::{AddressBook, CancelWatch, Connector, Event, Instruction, Watch};
 use crate::policy::HostIndex;
 use crate::sys::clock;
-
-/// A server was found to be gone while its reply was waited for.
-const GONE: &str = "another connection shows that the server is gone";
 
 /// Runs a native command to its end; a text for the user goes to `text`.
 pub(super) fn drive(
@@ -21,38 +17,39 @@ pub(super) fn drive(
     cancel: CancelWatch<'_>,
     text: &mut Vec<u8>,
 ) {
-    let mut race = Race::new(addresses, cancel);
+    let mut connector = Connector::new(addresses, command.patience, cancel);
     let connect_limit = command.limits.connect;
     loop {
         match plan.advance(clock::now()) {
             Move::Step(Step::Over(_)) => return,
             Move::Step(Step::Wait { until }) => {
-                let events = race.wait(until);
-                events.into_iter().for_each(|event| tell(plan, event));
+                let events = connector.wait(until);
+                events.into_iter().for_each(|event| record(plan, event));
             }
             Move::Connect { host } => {
                 let endpoint = plan.host(host).clone();
-                if race.connect(host, &endpoint, connect_limit).is_pending() {
+                let begun = connector.connect(host, &endpoint, connect_limit);
+                if begun.is_pending() {
                     plan.looking_up(host, false, clock::now());
                 }
             }
-            Move::Probe { host, limit } => probe(plan, &mut race, host, limit),
+            Move::Probe { host, limit } => probe(plan, &mut connector, host, limit),
             Move::Send {
                 host,
                 limit,
                 silence,
             } => {
                 let endpoint = plan.host(host).clone();
-                let first = race.take(host);
-                let mut watch = Watch { plan: &mut *plan };
-                let line = Line::Raced {
-                    race: &mut race,
+                let first = connector.take(host);
+                let mut watch = PlanWatch { plan: &mut *plan };
+                let line = Line {
+                    connector: &mut connector,
                     first,
-                    conductor: &mut watch,
+                    watch: Some(&mut watch),
                     silence,
                 };
-                let result = command.attempt(&endpoint, limit, addresses, cancel, line, text);
-                let fault = fault_of(&result, race.patience_ended());
+                let result = command.attempt(&endpoint, limit, line, text);
+                let fault = result.fault.unwrap_or(Fault::Closed);
                 plan.ended(host, fault, result, clock::now());
             }
             // Asked only while something is sent, or of those who make whole attempts.
@@ -61,96 +58,44 @@ pub(super) fn drive(
     }
 }
 
-fn probe(plan: &Plan, race: &mut Race<'_>, host: HostIndex, limit: u64) {
-    race.probe(host, plan.host(host), limit);
+fn probe(plan: &Plan, connector: &mut Connector<'_>, host: HostIndex, limit: Millis) {
+    connector.probe(host, plan.host(host), limit);
 }
 
 /// Looks after the plan while an exchange waits for its server.
-struct Watch<'a> {
+struct PlanWatch<'a> {
     plan: &'a mut Plan,
 }
 
-impl Conductor for Watch<'_> {
-    fn next(&mut self, race: &mut Race<'_>) -> Instruction {
+impl Watch for PlanWatch<'_> {
+    fn next(&mut self, connector: &mut Connector<'_>) -> Instruction {
         loop {
             match self.plan.advance(clock::now()) {
                 Move::Step(Step::Wait { until }) => return Instruction::Wait { until },
-                Move::Probe { host, limit } => probe(self.plan, race, host, limit),
-                Move::GiveUp => return Instruction::GiveUp(GONE),
+                Move::Probe { host, limit } => probe(self.plan, connector, host, limit),
+                Move::GiveUp => return Instruction::GiveUp,
                 // The exchange has its own deadline, and sees a cancel by itself.
                 Move::Step(_) | Move::Connect { .. } | Move::Send { .. } => {
-                    return Instruction::Wait { until: u64::MAX };
+                    return Instruction::Wait { until: Millis::MAX };
                 }
             }
         }
     }
 
     fn happened(&mut self, event: Event) {
-        tell(self.plan, event);
+        record(self.plan, event);
     }
 }
 
-fn tell(plan: &mut Plan, event: Event) {
+fn record(plan: &mut Plan, event: Event) {
     let now = clock::now();
     match event {
         Event::LookedUp(host) => plan.looking_up(host, true, now),
         Event::Connected(host) => plan.connected(host, now),
-        Event::Failed(host, failure) => {
-            let fault = fault(failure.stage, failure.sent, failure.errno);
-            plan.not_connected(host, fault, native::failed(failure), now);
+        Event::Failed(host, result) => {
+            let fault = result.fault.unwrap_or(Fault::Unreachable);
+            plan.not_connected(host, fault, result, now);
         }
-        Event::Probed(host, found) => {
-            let sighting = match found {
-                Found::Server => Sighting::Alive,
-                Found::Nobody => Sighting::Nobody,
-                Found::Silence => Sighting::Nothing,
-                Found::Connection => Sighting::Connected,
-            };
-            plan.probed(host, sighting, now);
-        }
-    }
-}
-
-/// `patience_ended`: this side did not wait any longer.
-fn fault_of(result: &AttemptResult, patience_ended: bool) -> Fault {
-    let sent = match result.outcome {
-        Outcome::Unconfirmed => Sent::Yes,
-        _ => Sent::No,
-    };
-    match fault(result.stage, sent, result.errno) {
-        Fault::Mute if !patience_ended => Fault::Vanished,
-        fault => fault,
-    }
-}
-
-/// The errors of this side.
-const OWN: [i32; 9] = [
-    libc::EACCES,
-    libc::EPERM,
-    libc::EAFNOSUPPORT,
-    libc::EMFILE,
-    libc::ENFILE,
-    libc::ENOBUFS,
-    libc::ENOMEM,
-    libc::EADDRNOTAVAIL,
-    libc::EAGAIN,
-];
-
-/// What a failure means for the policy.
-fn fault(stage: Stage, sent: Sent, errno: i32) -> Fault {
-    match (stage, sent, errno) {
-        (Stage::Prepare, ..) => Fault::Local,
-        (Stage::Resolve, ..) => Fault::Unresolved,
-        (Stage::Connect, _, libc::ECONNREFUSED) => Fault::Refused,
-        (Stage::Connect, _, libc::ETIMEDOUT) => Fault::Silent,
-        (Stage::Connect, _, errno) if OWN.contains(&errno) => Fault::Local,
-        (Stage::Connect, _, libc::ECONNRESET) => Fault::Broken,
-        (Stage::Connect, ..) => Fault::Unreachable,
-        // A server that is gone.
-        (_, _, libc::EHOSTDOWN) => Fault::Gone,
-        // It was connected, and the time for it is over.
-        (_, _, libc::ETIMEDOUT) => Fault::Mute,
-        (_, Sent::No, _) => Fault::Broken,
-        (_, Sent::Yes, _) => Fault::Closed,
+        Event::Probed(host, sighting) => plan.probed(host, sighting, now),
     }
 }

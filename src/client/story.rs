@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Stage, Status, outcome_name};
+use crate::model::{AttemptResult, Cure, Endpoint, Kind, Millis, Outcome, Status, outcome_name};
 
 /// A day of profile `ecflow` makes some 4,300 attempts; a report tells no more than these.
 const LONGEST: usize = 5_000;
@@ -10,21 +10,6 @@ const LONGEST: usize = 5_000;
 /// What a peer says is cut at this length in the report, so that it stays bounded; a server's
 /// refusal, which comes once, is kept whole for the error.
 const LONGEST_WORDS: usize = 1_000;
-
-/// How one attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptResult {
-    /// What it means for the command.
-    pub outcome: Outcome,
-    /// How far it came.
-    pub stage: Stage,
-    /// The system's error number, 0 when there is none.
-    pub errno: i32,
-    /// What happened, for a person; any bytes.
-    pub what: Vec<u8>,
-    /// Whether another try could go better.
-    pub cure: Cure,
-}
 
 /// The story of one command.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use super::client::held;
 use super::guard::guarded;
 use super::strings::{EMPTY, c_string, pairs};
 use super::{ecf_client, ecf_step};
-use crate::client::{AttemptResult, Plan, Step};
-use crate::model::{Cure, Kind, Outcome, Stage, Status, outcome_from_number};
+use crate::client::{Plan, Step};
+use crate::model::{AttemptResult, Cure, Kind, Outcome, Stage, Status, outcome_from_number};
 
 /// The policy as a pull-style state machine, for event loops. One thread at a time.
 pub struct ecf_plan {
@@ -151,6 +151,7 @@ pub unsafe extern "C" fn ecf_plan_outcome(
         let result = AttemptResult {
             outcome: known.unwrap_or(Outcome::Fatal),
             stage: Stage::Callback,
+            fault: None,
             errno: 0,
             what: Vec::new(),
             cure: Cure::Retry,

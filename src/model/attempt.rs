@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Outcome;
+
 /// How far an attempt came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -78,6 +80,23 @@ pub enum Fault {
     Vanished,
     /// A second connection proved that the server is gone.
     Gone,
+}
+
+/// How one attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptResult {
+    /// What it means for the command.
+    pub outcome: Outcome,
+    /// How far it came.
+    pub stage: Stage,
+    /// What was wrong, where something was and is known.
+    pub fault: Option<Fault>,
+    /// The system's error number, 0 when there is none.
+    pub errno: i32,
+    /// What happened, for a person; any bytes.
+    pub what: Vec<u8>,
+    /// Whether another try could go better.
+    pub cure: Cure,
 }
 
 /// What a probe found.

@@ -11,7 +11,7 @@ mod status;
 mod task;
 mod time;
 
-pub use attempt::{Cure, Fault, Sighting, Stage};
+pub use attempt::{AttemptResult, Cure, Fault, Sighting, Stage};
 pub(crate) use endpoint::parse_port;
 pub use endpoint::{ECFLOW_PORT, Endpoint, Host, HostError, without_repeats};
 pub use kind::{Kind, Repeat};

@@ -3,10 +3,10 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
+use super::Security;
 #[cfg(feature = "tls")]
 use super::tls;
-use super::{Failure, Security};
-use crate::model::{Cure, Endpoint};
+use crate::model::{AttemptResult, Cure, Endpoint};
 
 /// What a channel waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Channel {
         stream: TcpStream,
         security: &Security,
         endpoint: &Endpoint,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, AttemptResult> {
         match security {
             Security::Plain => Ok(Self::Plain(stream)),
             #[cfg(feature = "tls")]

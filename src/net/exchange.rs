@@ -1,15 +1,15 @@
 //! One exchange: the request out, the reply in, over whatever channel.
 
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use super::channel::{Channel, Direction};
-use super::{Attempt, CancelWatch, Failure, Receiver, Security, Sent, errno, tcp};
-use crate::model::{Cure, Millis, Stage};
+use super::connect::{Connection, Connector, Event, Waited};
+use super::{Limits, Receiver, Security, Sent, failed, fault, too_late};
+use crate::model::{AttemptResult, Endpoint, Fault, Millis, Stage};
 use crate::sys::clock;
 use crate::sys::socket::notice_a_dead_peer;
-use crate::sys::wait::{self, For, Waited};
+use crate::sys::wait::{self, For};
 
 /// A request that is no longer than this leaves in one piece, whatever the network.
 const SEGMENT: usize = 1_200;
@@ -19,109 +19,123 @@ const SMALL: usize = 16 * 1024;
 /// How much is read at once.
 const PIECE: usize = 16 * 1024;
 
-/// Sends `request` and reads the reply into `receiver`. Gives a remark about the address that
-/// was used, mostly none.
-///
-/// # Errors
-/// [`Failure`] says how far it came and whether the request left.
-pub fn exchange(
-    attempt: &Attempt<'_>,
-    request: &[u8],
-    receiver: &mut dyn Receiver,
-) -> Result<String, Failure> {
-    let end = clock::start().saturating_add(attempt.limits.whole);
-    let found = attempt.addresses.find(
-        attempt.endpoint,
-        attempt.limits.connect,
-        end,
-        attempt.cancel,
-    )?;
-    let connect_end = clock::start().saturating_add(attempt.limits.connect);
-    let stream = tcp::connect(attempt, &found, connect_end.min(end))?;
-    let mut alone = Alone(attempt.cancel);
-    converse(attempt, stream, end, request, receiver, &mut alone)?;
-    Ok(found.remark)
+/// Where an exchange goes and what bounds it.
+pub struct Exchange<'a> {
+    /// The server.
+    pub endpoint: &'a Endpoint,
+    /// The limits; that for everything is counted from the start of the exchange.
+    pub limits: Limits,
+    /// How the connection is protected.
+    pub security: &'a Security,
 }
 
-/// The same over a connection that is there already, while `company` waits: it looks after other
-/// things meanwhile, and may end the exchange.
-pub(super) fn converse(
-    attempt: &Attempt<'_>,
-    stream: TcpStream,
-    end: Millis,
+/// What an exchange does next, beside waiting for its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instruction {
+    /// Ask again at this time.
+    Wait {
+        /// In milliseconds.
+        until: Millis,
+    },
+    /// End it: another connection has proved that its server is gone.
+    GiveUp,
+}
+
+/// Looks after other things while an exchange waits for its server.
+pub trait Watch {
+    /// What is to be done now; it may have begun connections of its own.
+    fn next(&mut self, connector: &mut Connector<'_>) -> Instruction;
+    /// Something happened to one of them.
+    fn happened(&mut self, event: Event);
+}
+
+/// Sends `request` and reads the reply into `receiver`: over `connection`, or over one that
+/// `connector` makes. Gives a remark about the address that was used, mostly none.
+///
+/// # Errors
+/// How far it came and whether the request left.
+pub fn exchange(
+    exchange: &Exchange<'_>,
+    connector: &mut Connector<'_>,
+    connection: Option<Connection>,
+    watch: Option<&mut (dyn Watch + '_)>,
     request: &[u8],
     receiver: &mut dyn Receiver,
-    company: &mut dyn Company,
-) -> Result<(), Failure> {
-    let is_plain = matches!(attempt.security, Security::Plain);
+) -> Result<String, AttemptResult> {
+    let Exchange {
+        endpoint, limits, ..
+    } = exchange;
+    let end = clock::start().saturating_add(limits.whole);
+    let Connection { stream, remark } = match connection {
+        Some(connection) => connection,
+        None => connector.open(endpoint, limits.connect, end)?,
+    };
+    let is_plain = matches!(exchange.security, Security::Plain);
     if request.len() > SEGMENT || !is_plain {
         // The last piece must not wait for the acknowledgement of those before. A kernel that
         // refuses costs some milliseconds.
         stream.set_nodelay(true).ok();
     }
-    if attempt.limits.silence < Millis::MAX && request.len() <= SMALL {
+    if limits.silence < Millis::MAX && request.len() <= SMALL {
         notice_a_dead_peer(&stream);
     }
     let mut conversation = Conversation {
-        attempt,
-        channel: Channel::new(stream, attempt.security, attempt.endpoint)?,
+        channel: Channel::new(stream, exchange.security, endpoint)?,
+        silence: limits.silence,
         end,
         until: end,
         stage_end: end,
         begin: clock::start(),
-        company,
+        connector,
+        watch,
     };
-    conversation.begin_stage(attempt.limits.connect);
+    conversation.begin_stage(limits.handshake);
     conversation.shake_hands()?;
-    conversation.begin_stage(attempt.limits.write);
+    conversation.begin_stage(limits.write);
     conversation.write(request)?;
-    conversation.begin_stage(attempt.limits.reply);
-    conversation.read(receiver)
-}
-
-/// How a wait ended.
-pub(super) enum Companied {
-    /// The descriptor is ready, or has an error to tell.
-    Ready,
-    TimedOut,
-    Cancelled,
-    /// The server is gone, as the words tell.
-    Gone(&'static str),
-}
-
-/// Waits for the descriptor of an exchange.
-pub(super) trait Company {
-    fn wait(&mut self, fd: BorrowedFd<'_>, what: For, until: Millis) -> io::Result<Companied>;
-}
-
-/// Nothing else is to be done meanwhile.
-struct Alone<'a>(CancelWatch<'a>);
-
-impl Company for Alone<'_> {
-    fn wait(&mut self, fd: BorrowedFd<'_>, what: For, until: Millis) -> io::Result<Companied> {
-        Ok(match wait::on(fd, what, until, self.0)? {
-            // What failed is told by the read or the write that follows.
-            Waited::Ready | Waited::Failed => Companied::Ready,
-            Waited::TimedOut => Companied::TimedOut,
-            Waited::Cancelled => Companied::Cancelled,
-        })
-    }
+    conversation.begin_stage(limits.reply);
+    conversation.read(receiver)?;
+    Ok(remark)
 }
 
 /// A connection and the time that is left for it.
-struct Conversation<'a> {
-    attempt: &'a Attempt<'a>,
+struct Conversation<'a, 'c, 'w> {
     channel: Channel,
+    silence: Millis,
     /// Of the whole attempt.
     end: Millis,
     /// Of the stage, and of the silence in it.
     until: Millis,
     stage_end: Millis,
     begin: Millis,
-    company: &'a mut dyn Company,
+    connector: &'a mut Connector<'c>,
+    watch: Option<&'a mut (dyn Watch + 'w)>,
 }
 
-impl Conversation<'_> {
+/// Why a conversation goes on no more, though the connection may be well.
+enum Stop {
+    Cancelled,
+    TooLate(String),
+    /// Another connection has proved that the server is gone.
+    Gone,
+}
+
+impl Stop {
+    /// What it means at this stage; `words` makes a sentence of the reason.
+    fn at(self, stage: Stage, sent: Sent, words: impl Fn(&str) -> String) -> AttemptResult {
+        const GONE: &str = "another connection shows that the server is gone";
+        match self {
+            Self::Cancelled => failed(stage, sent, 0, words("cancelled")),
+            Self::TooLate(why) => too_late(stage, sent, words(&why)),
+            Self::Gone => AttemptResult {
+                fault: Some(Fault::Gone),
+                ..failed(stage, sent, 0, words(GONE))
+            },
+        }
+    }
+}
+
+impl Conversation<'_, '_, '_> {
     fn begin_stage(&mut self, limit: Millis) {
         self.stage_end = clock::start().saturating_add(limit).min(self.end);
         self.expect_news();
@@ -129,69 +143,59 @@ impl Conversation<'_> {
 
     /// The server is silent from now on.
     fn expect_news(&mut self) {
-        let silence = self.attempt.limits.silence;
-        self.until = clock::start().saturating_add(silence).min(self.stage_end);
+        self.until = clock::start()
+            .saturating_add(self.silence)
+            .min(self.stage_end);
     }
 
-    /// Why nothing more may be written or read, though the peer goes on; `None` if it may.
-    fn stop(&self, too_slow: &str) -> Option<(i32, String)> {
-        if self.attempt.cancel.is_cancelled() {
-            return Some((0, "cancelled".into()));
+    /// Why nothing more may be written or read, though the peer goes on.
+    fn check(&self, too_slow: &str) -> Result<(), Stop> {
+        if self.connector.cancel().is_cancelled() {
+            return Err(Stop::Cancelled);
         }
-        (clock::now() >= self.until).then(|| (libc::ETIMEDOUT, self.too_late(too_slow)))
+        if clock::now() >= self.until {
+            return Err(self.too_late(too_slow));
+        }
+        Ok(())
     }
 
-    fn shake_hands(&mut self) -> Result<(), Failure> {
-        let fail = |errno, what: String, cure| Failure {
-            stage: Stage::Tls,
-            sent: Sent::No,
-            errno,
-            what,
-            cure,
-        };
+    fn shake_hands(&mut self) -> Result<(), AttemptResult> {
+        const SILENCE: &str = "the TLS handshake did not end";
+        let stopped = |stop: Stop| stop.at(Stage::Tls, Sent::No, str::to_owned);
         loop {
             match self.channel.shake_hands() {
                 Ok(None) => return Ok(()),
                 Ok(Some(direction)) => {
-                    let silence = "the TLS handshake did not end";
-                    if let Some((errno, why)) = self.stop(silence) {
-                        return Err(fail(errno, why, Cure::Retry));
-                    }
-                    let retry = |errno, why| fail(errno, why, Cure::Retry);
-                    self.wait(for_(direction), silence, retry)?;
+                    self.check(SILENCE).map_err(stopped)?;
+                    self.wait(for_(direction), SILENCE).map_err(stopped)?;
                 }
                 Err(why) => {
                     let told = self.channel.told(&why);
-                    return Err(fail(errno(&why), told.what, told.cure));
+                    return Err(AttemptResult {
+                        cure: told.cure,
+                        ..failed(Stage::Tls, Sent::No, fault::errno(&why), told.what)
+                    });
                 }
             }
         }
     }
 
-    fn write(&mut self, request: &[u8]) -> Result<(), Failure> {
+    fn write(&mut self, request: &[u8]) -> Result<(), AttemptResult> {
+        const TOO_SLOW: &str = "the request did not leave whole";
         let mut rest = request;
         loop {
-            let so_far = request.len() - rest.len();
-            let fail = |errno, why: String| Failure {
-                stage: Stage::Write,
-                sent: Sent::No,
-                errno,
-                what: format!(
-                    "{why} after {so_far} of {} bytes were written",
-                    request.len()
-                ),
-                cure: Cure::Retry,
-            };
-            if !rest.is_empty()
-                && let Some((errno, why)) = self.stop("the request did not leave whole")
-            {
-                return Err(fail(errno, why));
+            let (so_far, whole) = (request.len() - rest.len(), request.len());
+            let words = |why: &str| format!("{why} after {so_far} of {whole} bytes were written");
+            let stopped = |stop: Stop| stop.at(Stage::Write, Sent::No, words);
+            if !rest.is_empty() {
+                self.check(TOO_SLOW).map_err(stopped)?;
             }
             // Written is what the kernel has taken, not what the channel holds back. What left
             // whole did so, however late it is.
-            let taken = match rest.is_empty() {
-                true => self.channel.flush().map(|()| 0),
-                false => self.channel.write(rest),
+            let taken = if rest.is_empty() {
+                self.channel.flush().map(|()| 0)
+            } else {
+                self.channel.write(rest)
             };
             if matches!(taken, Ok(taken) if taken == rest.len()) && self.channel.flush().is_ok() {
                 return Ok(());
@@ -199,83 +203,90 @@ impl Conversation<'_> {
             match taken {
                 Ok(taken) => rest = &rest[taken..],
                 Err(why) if is_for_later(&why) => {
-                    if let Some((errno, why)) = self.stop("the request did not leave whole") {
-                        return Err(fail(errno, why));
-                    }
-                    self.wait(For::Writing, "the server took nothing more", fail)?
+                    self.check(TOO_SLOW).map_err(stopped)?;
+                    let silence = "the server took nothing more";
+                    self.wait(For::Writing, silence).map_err(stopped)?;
                 }
-                Err(why) => return Err(fail(errno(&why), self.channel.told(&why).what)),
+                Err(why) => {
+                    let told = self.channel.told(&why).what;
+                    let errno = fault::errno(&why);
+                    return Err(failed(Stage::Write, Sent::No, errno, words(&told)));
+                }
             }
         }
     }
 
-    fn read(&mut self, receiver: &mut dyn Receiver) -> Result<(), Failure> {
+    fn read(&mut self, receiver: &mut dyn Receiver) -> Result<(), AttemptResult> {
+        const SILENCE: &str = "no reply";
         let mut piece = [0; PIECE];
-        let silence = |errno, why: String, receiver: &dyn Receiver| unread(receiver, errno, &why);
         loop {
             if !self.channel.may_hold_bytes() {
-                self.wait(For::Reading, "no reply", |errno, why| {
-                    silence(errno, why, receiver)
-                })?;
+                self.wait(For::Reading, SILENCE)
+                    .map_err(|stop| unread(stop, receiver))?;
             }
             match self.channel.read(&mut piece) {
                 Ok(0) if receiver.end() => return Ok(()),
                 Ok(0) => {
                     let hint = self.channel.hint_at_end(receiver.is_untouched());
                     let why = format!("the server closed the connection{hint}");
-                    return Err(unread(receiver, 0, &why));
+                    return Err(unusable(0, with_progress(&why, receiver)));
                 }
                 Ok(count) => match receiver.receive(&piece[..count]) {
                     Ok(true) => return Ok(()),
                     Ok(false) => {
                         self.expect_news();
-                        if let Some((errno, why)) = self.stop("the reply did not come whole") {
-                            return Err(unread(receiver, errno, &why));
-                        }
+                        self.check("the reply did not come whole")
+                            .map_err(|stop| unread(stop, receiver))?;
                     }
-                    Err(what) => {
-                        return Err(Failure {
-                            what,
-                            ..unread(receiver, 0, "")
-                        });
-                    }
+                    Err(what) => return Err(unusable(0, what)),
                 },
                 Err(why) if is_for_later(&why) => {
                     // Inside TLS there may be much to read that brings nothing.
-                    if let Some((errno, why)) = self.stop("no reply") {
-                        return Err(unread(receiver, errno, &why));
-                    }
-                    self.wait(For::Reading, "no reply", |errno, why| {
-                        silence(errno, why, receiver)
-                    })?;
+                    self.check(SILENCE)
+                        .and_then(|()| self.wait(For::Reading, SILENCE))
+                        .map_err(|stop| unread(stop, receiver))?;
                 }
                 Err(why) => {
-                    let told = self.channel.told(&why);
-                    return Err(unread(receiver, errno(&why), &told.what));
+                    let told = self.channel.told(&why).what;
+                    return Err(unusable(fault::errno(&why), with_progress(&told, receiver)));
                 }
             }
         }
     }
 
-    fn wait(
-        &mut self,
-        what: For,
-        silence: &str,
-        fail: impl Fn(i32, String) -> Failure,
-    ) -> Result<(), Failure> {
+    /// Waits for the connection. What is wrong with it is told by the read or write that follows.
+    fn wait(&mut self, what: For, silence: &str) -> Result<(), Stop> {
         let fd = self.channel.stream().as_fd();
-        match self.company.wait(fd, what, self.until) {
-            Ok(Companied::Ready) => Ok(()),
-            Ok(Companied::TimedOut) => Err(fail(libc::ETIMEDOUT, self.too_late(silence))),
-            Ok(Companied::Cancelled) => Err(fail(0, "cancelled".into())),
-            Ok(Companied::Gone(how)) => Err(fail(libc::EHOSTDOWN, how.into())),
-            Err(why) => Err(fail(errno(&why), why.to_string())),
+        let Some(watch) = &mut self.watch else {
+            return match wait::on(fd, what, self.until, self.connector.cancel()) {
+                wait::Waited::Ready => Ok(()),
+                wait::Waited::TimedOut => Err(self.too_late(silence)),
+                wait::Waited::Cancelled => Err(Stop::Cancelled),
+            };
+        };
+        loop {
+            let next = match watch.next(self.connector) {
+                Instruction::Wait { until } => until,
+                Instruction::GiveUp => return Err(Stop::Gone),
+            };
+            let until = next.min(self.until);
+            let (waited, events) = self.connector.wait_for(Some((fd, what)), until);
+            events.into_iter().for_each(|event| watch.happened(event));
+            match waited {
+                Waited::Ready => return Ok(()),
+                Waited::Cancelled => return Err(Stop::Cancelled),
+                Waited::LookAgain if clock::now() >= self.until => {
+                    return Err(self.too_late(silence));
+                }
+                Waited::LookAgain => {}
+            }
         }
     }
 
-    fn too_late(&self, what: &str) -> String {
+    fn too_late(&self, what: &str) -> Stop {
         let millis = clock::now().saturating_sub(self.begin);
-        format!("{what} within {}.{:03} s", millis / 1_000, millis % 1_000)
+        let (seconds, millis) = (millis / 1_000, millis % 1_000);
+        Stop::TooLate(format!("{what} within {seconds}.{millis:03} s"))
     }
 }
 
@@ -286,15 +297,17 @@ fn for_(direction: Direction) -> For {
     }
 }
 
-/// The failure of a reply that did not come, or not whole.
-fn unread(receiver: &dyn Receiver, errno: i32, why: &str) -> Failure {
-    Failure {
-        stage: Stage::Read,
-        sent: Sent::Yes,
-        errno,
-        what: format!("{why} ({})", receiver.progress()),
-        cure: Cure::Retry,
-    }
+/// The reply did not come, or not whole.
+fn unread(stop: Stop, receiver: &dyn Receiver) -> AttemptResult {
+    stop.at(Stage::Read, Sent::Yes, |why| with_progress(why, receiver))
+}
+
+fn unusable(errno: i32, what: String) -> AttemptResult {
+    failed(Stage::Read, Sent::Yes, errno, what)
+}
+
+fn with_progress(why: &str, receiver: &dyn Receiver) -> String {
+    format!("{why} ({})", receiver.progress())
 }
 
 fn is_for_later(why: &io::Error) -> bool {
@@ -312,8 +325,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::Endpoint;
-    use crate::net::{AddressBook, Cancel, Limits};
+    use crate::model::{Endpoint, Outcome};
+    use crate::net::{AddressBook, Cancel, Limits, Patience};
 
     /// Cancels when the first bytes come, and counts how often more are brought.
     struct Canceller<'a> {
@@ -359,26 +372,40 @@ mod tests {
                 stream.write_all(&[b' '; 1 << 20])
             });
             let endpoint = Endpoint::parse(b"127.0.0.1", port).map_err(io::Error::other)?;
-            let attempt = Attempt {
+            let addresses = AddressBook::default();
+            let patience = Patience {
+                unknown: 10_000,
+                known: 10_000,
+            };
+            let mut connector = Connector::new(&addresses, patience, cancel.watch());
+            let attempt = Exchange {
                 endpoint: &endpoint,
                 limits: Limits {
                     connect: 10_000,
+                    handshake: 10_000,
                     write: 10_000,
                     reply: 10_000,
                     silence: Millis::MAX,
                     whole: 30_000,
                 },
-                addresses: &AddressBook::default(),
-                cancel: cancel.watch(),
                 security: &Security::Plain,
             };
-            Ok::<_, io::Error>(exchange(&attempt, b"request", &mut receiver))
+            let outcome = exchange(
+                &attempt,
+                &mut connector,
+                None,
+                None,
+                b"request",
+                &mut receiver,
+            );
+            Ok::<_, io::Error>(outcome)
         })?;
         let failure = outcome.err();
-        assert_eq!(failure.as_ref().map(|why| why.sent), Some(Sent::Yes));
+        let outcome = failure.as_ref().map(|why| why.outcome);
+        assert_eq!(outcome, Some(Outcome::Unconfirmed));
         assert_eq!(
             failure.map(|why| why.what).as_deref(),
-            Some("cancelled (1 pieces)")
+            Some(&b"cancelled (1 pieces)"[..])
         );
         Ok(())
     }

@@ -4,31 +4,31 @@
 //! byte of a request, the request was not sent, for a server applies complete frames only.
 #![forbid(unsafe_code)]
 
-mod addresses;
 mod channel;
+mod connect;
 mod exchange;
-mod race;
-mod tcp;
+mod fault;
+mod probe;
+mod resolve;
 #[cfg(feature = "tls")]
 mod tls;
 
 pub use crate::sys::cancel::{Cancel, CancelWatch};
-pub use addresses::AddressBook;
-pub use exchange::exchange;
-pub use race::{Begun, Conductor, Event, Found, Instruction, Race};
+pub use connect::{Begun, Connection, Connector, Event};
+pub use exchange::{Exchange, Instruction, Watch, exchange};
+pub use resolve::{AddressBook, Patience};
 #[cfg(feature = "tls")]
 pub use tls::{NameCheck, Trust};
 
-use std::io;
+use crate::model::{AttemptResult, Cure, Fault, Millis, Outcome, Stage};
 
-use crate::model::{Cure, Endpoint, Millis, Stage};
-
-/// The limits of one attempt, in milliseconds.
+/// The limits of one attempt, in milliseconds, counted from the begin of each stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For looking the name up, again for connecting, all addresses together, and again for
-    /// the TLS handshake.
+    /// For connecting, all addresses together.
     pub connect: Millis,
+    /// For the TLS handshake.
+    pub handshake: Millis,
     /// For writing the request.
     pub write: Millis,
     /// For reading the reply.
@@ -37,20 +37,6 @@ pub struct Limits {
     pub silence: Millis,
     /// For everything.
     pub whole: Millis,
-}
-
-/// Where an attempt goes and what bounds it.
-pub struct Attempt<'a> {
-    /// The server.
-    pub endpoint: &'a Endpoint,
-    /// The limits, counted from the start of the attempt.
-    pub limits: Limits,
-    /// The addresses that names had.
-    pub addresses: &'a AddressBook,
-    /// Ends the attempt when it is set.
-    pub cancel: CancelWatch<'a>,
-    /// How the connection is protected.
-    pub security: &'a Security,
 }
 
 /// How a connection is protected.
@@ -65,26 +51,11 @@ pub enum Security {
 
 /// Whether the request left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+enum Sent {
     /// The kernel did not take its last byte.
     No,
     /// It took all of it.
     Yes,
-}
-
-/// Why an attempt brought no reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Where it failed.
-    pub stage: Stage,
-    /// Whether the request left.
-    pub sent: Sent,
-    /// The system's error number, 0 when there is none.
-    pub errno: i32,
-    /// What happened, for a person.
-    pub what: String,
-    /// Whether another try could go better.
-    pub cure: Cure,
 }
 
 /// Collects the reply.
@@ -102,6 +73,26 @@ pub trait Receiver {
     fn progress(&self) -> String;
 }
 
-fn errno(why: &io::Error) -> i32 {
-    why.raw_os_error().unwrap_or(0)
+/// Why an attempt brought no reply: by the stage and the system's error number (0: none), what
+/// it means for the policy.
+fn failed(stage: Stage, sent: Sent, errno: i32, what: String) -> AttemptResult {
+    AttemptResult {
+        outcome: match sent {
+            Sent::No => Outcome::NotSent,
+            Sent::Yes => Outcome::Unconfirmed,
+        },
+        stage,
+        fault: Some(fault::of(stage, sent, errno)),
+        errno,
+        what: what.into_bytes(),
+        cure: Cure::Retry,
+    }
+}
+
+/// This side has waited as long as it may.
+fn too_late(stage: Stage, sent: Sent, what: String) -> AttemptResult {
+    AttemptResult {
+        fault: Some(Fault::Mute),
+        ..failed(stage, sent, libc::ETIMEDOUT, what)
+    }
 }

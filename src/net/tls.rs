@@ -25,8 +25,8 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 
 use super::channel::{Direction, Told};
-use super::{Failure, Sent};
-use crate::model::{Cure, Endpoint, Host, Stage};
+use super::{Sent, failed};
+use crate::model::{AttemptResult, Cure, Endpoint, Host, Stage};
 
 /// Whether a certificate must be made out to the host that is contacted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,16 +271,10 @@ impl TlsStream {
         stream: TcpStream,
         trust: &Trust,
         endpoint: &Endpoint,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, AttemptResult> {
         match ClientConnection::new(Arc::clone(&trust.0), server_name(&endpoint.host)) {
             Ok(connection) => Ok(Self { connection, stream }),
-            Err(why) => Err(Failure {
-                stage: Stage::Tls,
-                sent: Sent::No,
-                errno: 0,
-                what: why.to_string(),
-                cure: Cure::Retry,
-            }),
+            Err(why) => Err(failed(Stage::Tls, Sent::No, 0, why.to_string())),
         }
     }
 

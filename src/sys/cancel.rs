@@ -1,14 +1,29 @@
-//! Cancelling from anywhere, also from a signal handler: two atomics and nothing else.
+//! Cancelling from anywhere, also from a signal handler: atomics, and a system call for each
+//! command that waits.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+
+use super::alarm::Alarms;
 
 /// The switch of one client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cancel {
     /// Set until it is lifted: later commands end at once.
     is_set: AtomicBool,
     /// Raised by every cancel: commands in progress end, also when it was lifted at once.
     count: AtomicU64,
+    /// What wakes those who wait.
+    alarms: Alarms,
+}
+
+impl Default for Cancel {
+    fn default() -> Self {
+        Self {
+            is_set: AtomicBool::new(false),
+            count: AtomicU64::new(0),
+            alarms: Alarms::new(),
+        }
+    }
 }
 
 impl Cancel {
@@ -16,6 +31,10 @@ impl Cancel {
     pub fn set(&self) {
         self.is_set.store(true, Ordering::Release);
         self.count.fetch_add(1, Ordering::Release);
+        // Who begins to wait puts its alarm into its place first and looks at these then; here it
+        // is the other way round, so that one of both sees the other.
+        fence(Ordering::SeqCst);
+        self.alarms.ring();
     }
 
     /// Allows new commands.
@@ -50,7 +69,12 @@ pub struct CancelWatch<'a> {
     count: u64,
 }
 
-impl CancelWatch<'_> {
+impl<'a> CancelWatch<'a> {
+    /// Where the alarms of those are who wait.
+    pub(super) fn alarms(&self) -> &'a Alarms {
+        &self.cancel.alarms
+    }
+
     /// How often the switch had been set when the command started.
     pub(crate) fn count(&self) -> u64 {
         self.count

@@ -3,6 +3,7 @@
 //! below 3, nothing inherited by a child, every wait bounded and ended by a cancel.
 #![allow(unsafe_code)]
 
+mod alarm;
 pub(crate) mod cancel;
 pub(crate) mod chance;
 pub(crate) mod clock;

@@ -1,19 +1,26 @@
-//! Names to addresses, within a deadline where the system allows it.
+//! Names to addresses, beside other things where the system can do so.
 //!
 //! glibc looks names up in a thread of its own (`getaddrinfo_a`), so the wait for it can be
-//! bounded and cancelled; the memory of a request that is given up is left to that thread.
-//! Elsewhere, and in a child after a fork, plain `getaddrinfo` is used and may take as long as
-//! the system's resolver likes: the thread that glibc would wait for did not survive the fork.
+//! bounded and cancelled. A look-up that is given up goes on: whoever asks for the same name next
+//! joins it, and its answer is kept, so at most one look-up of a name is under way in a process.
+//! Elsewhere, and in a child that was forked after its parent had looked names up, plain
+//! `getaddrinfo` is used and may take as long as the system's resolver likes: the thread that
+//! glibc would wait for did not survive the fork.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use super::cancel::CancelWatch;
+use parking_lot::Mutex;
+
+use super::clock;
 use crate::model::Millis;
 
 /// Why a name has no addresses.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoAddress {
     /// The resolver answered: there is no such name.
     UnknownName,
@@ -21,55 +28,150 @@ pub(crate) enum NoAddress {
     Failed(String),
     /// It did not answer in time.
     TimedOut,
-    /// The command was cancelled.
-    Cancelled,
 }
 
-/// Looks `name` up until the time `until` ([`super::clock::now`]). The port of the
-/// addresses is `port`.
-pub(crate) fn look_up(
-    name: &str,
-    port: u16,
-    until: Millis,
-    cancel: CancelWatch<'_>,
-) -> Result<Vec<SocketAddr>, NoAddress> {
-    let mut look_up = LookUp::begin(name)?;
-    match look_up.wait(until, cancel) {
-        Some(stopped) => match look_up.answer(port) {
-            Some(Ok(addresses)) => Ok(addresses),
-            _ => Err(stopped),
-        },
-        None => look_up.answer(port).unwrap_or(Err(NoAddress::TimedOut)),
-    }
+/// An answer that came when nobody waited for it any more is used for so long, counted from the
+/// question.
+const KEPT: Millis = 300_000;
+
+/// A share in the look-up of a name.
+pub(crate) struct LookUp(Arc<Shared>);
+
+/// A look-up that several may wait for.
+struct Shared {
+    name: CString,
+    begun: Millis,
+    state: Mutex<State>,
 }
 
-/// A name that is being looked up.
-pub(crate) struct LookUp(system::Pending);
+enum State {
+    UnderWay(system::Request),
+    /// The addresses, with a port of 0.
+    Answered(Result<Vec<SocketAddr>, NoAddress>),
+}
 
 impl LookUp {
-    /// Begins to look `name` up. Where the system cannot do so beside other things, the answer
-    /// is there when this returns.
+    /// Begins to look `name` up, or joins the look-up of that name that is under way. Where the
+    /// system cannot do so beside other things, the answer is there when this returns.
     pub(crate) fn begin(name: &str) -> Result<Self, NoAddress> {
         let name = CString::new(name).map_err(|_| NoAddress::UnknownName)?;
-        system::Pending::begin(&name).map(Self)
-    }
-
-    /// The addresses with this port, or why there are none; `None` while the resolver works.
-    pub(crate) fn answer(&mut self, port: u16) -> Option<Result<Vec<SocketAddr>, NoAddress>> {
-        let list = match self.0.take()? {
-            Ok(list) => list,
-            Err(why) => return Some(Err(why)),
+        let table = Table::of_this_process();
+        let mut known = table.look_ups.lock();
+        if let Some(at) = known.iter().position(|other| other.name == name) {
+            let is_old = clock::now().saturating_sub(known[at].begun) >= KEPT;
+            if known[at].answer().is_none() || !is_old {
+                return Ok(Self(Arc::clone(&known[at])));
+            }
+            known.swap_remove(at);
+        }
+        let state = match table.can_wait {
+            CanWait::Yes => {
+                table.has_asked.store(true, Ordering::Relaxed);
+                State::UnderWay(system::Request::begin(&name)?)
+            }
+            CanWait::No => State::Answered(addresses(look_up_blocking(&name))),
         };
-        let addresses = list.addresses(port);
-        Some(match addresses.is_empty() {
-            true => Err(NoAddress::UnknownName),
-            false => Ok(addresses),
-        })
+        let shared = Arc::new(Shared {
+            name,
+            begun: clock::now(),
+            state: Mutex::new(state),
+        });
+        known.push(Arc::clone(&shared));
+        Ok(Self(shared))
     }
 
-    /// Waits for the answer; why it did not come, if it did not.
-    fn wait(&self, until: Millis, cancel: CancelWatch<'_>) -> Option<NoAddress> {
-        self.0.wait(until, cancel)
+    /// The addresses with this port, or why there are none; `None` while the resolver works. The
+    /// next look-up of the name will ask again.
+    pub(crate) fn answer(&self, port: u16) -> Option<Result<Vec<SocketAddr>, NoAddress>> {
+        let answer = self.0.answer()?;
+        let mut known = Table::of_this_process().look_ups.lock();
+        known.retain(|other| !Arc::ptr_eq(other, &self.0));
+        Some(answer.map(|mut addresses| {
+            for address in &mut addresses {
+                address.set_port(port);
+            }
+            addresses
+        }))
+    }
+}
+
+impl Shared {
+    fn answer(&self) -> Option<Result<Vec<SocketAddr>, NoAddress>> {
+        let mut state = self.state.lock();
+        if let State::UnderWay(request) = &mut *state {
+            *state = State::Answered(addresses(request.take()?));
+        }
+        match &*state {
+            State::Answered(answer) => Some(answer.clone()),
+            State::UnderWay(_) => None,
+        }
+    }
+}
+
+/// The look-ups of one process.
+struct Table {
+    process: libc::pid_t,
+    can_wait: CanWait,
+    /// The C library's thread for look-ups has been used here.
+    has_asked: AtomicBool,
+    look_ups: Mutex<Vec<Arc<Shared>>>,
+}
+
+/// Whether look-ups can be waited for beside other things.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CanWait {
+    Yes,
+    No,
+}
+
+impl Table {
+    /// A child that was forked begins with an empty one: what its parent waited for is lost, and
+    /// the parent's lock may be held for ever.
+    fn of_this_process() -> &'static Self {
+        static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
+        // SAFETY: getpid has no preconditions.
+        let process = unsafe { libc::getpid() };
+        let current = TABLE.load(Ordering::Acquire);
+        // SAFETY: NULL or a table, which is never freed.
+        let parents = unsafe { current.as_ref() };
+        if let Some(table) = parents
+            && table.process == process
+        {
+            return table;
+        }
+        let is_spoilt = parents.is_some_and(|table| {
+            table.has_asked.load(Ordering::Relaxed) || table.can_wait == CanWait::No
+        });
+        let table = Box::into_raw(Box::new(Self {
+            process,
+            can_wait: if system::CAN_WAIT && !is_spoilt {
+                CanWait::Yes
+            } else {
+                CanWait::No
+            },
+            has_asked: AtomicBool::new(false),
+            look_ups: Mutex::new(Vec::new()),
+        }));
+        let order = Ordering::AcqRel;
+        match TABLE.compare_exchange(current, table, order, Ordering::Acquire) {
+            // SAFETY: it was just made, and is never freed.
+            Ok(_) => unsafe { &*table },
+            Err(other) => {
+                // SAFETY: nobody else has seen it.
+                drop(unsafe { Box::from_raw(table) });
+                // SAFETY: another thread has made one, which is never freed.
+                unsafe { &*other }
+            }
+        }
+    }
+}
+
+fn addresses(list: Result<AddressList, NoAddress>) -> Result<Vec<SocketAddr>, NoAddress> {
+    let addresses = list?.addresses();
+    if addresses.is_empty() {
+        Err(NoAddress::UnknownName)
+    } else {
+        Ok(addresses)
     }
 }
 
@@ -98,14 +200,14 @@ fn hints() -> libc::addrinfo {
 struct AddressList(*mut libc::addrinfo);
 
 impl AddressList {
-    fn addresses(&self, port: u16) -> Vec<SocketAddr> {
+    fn addresses(&self) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
         let mut next = self.0;
         while !next.is_null() {
             // SAFETY: the list is getaddrinfo's and lives as long as `self`.
             let entry = unsafe { &*next };
             // SAFETY: an entry's address has the type that its family says.
-            addresses.extend(unsafe { address(entry, port) });
+            addresses.extend(unsafe { address(entry) });
             next = entry.ai_next;
         }
         addresses
@@ -123,20 +225,20 @@ impl Drop for AddressList {
 
 /// # Safety
 /// `entry` must be of a list that getaddrinfo made.
-unsafe fn address(entry: &libc::addrinfo, port: u16) -> Option<SocketAddr> {
+unsafe fn address(entry: &libc::addrinfo) -> Option<SocketAddr> {
     match entry.ai_family {
         libc::AF_INET => {
             // SAFETY: the family says that it is a sockaddr_in.
             let raw = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in>() };
             let ip = Ipv4Addr::from(raw.sin_addr.s_addr.to_ne_bytes());
-            Some(SocketAddr::new(IpAddr::V4(ip), port))
+            Some(SocketAddr::new(IpAddr::V4(ip), 0))
         }
         libc::AF_INET6 => {
             // SAFETY: the family says that it is a sockaddr_in6.
             let raw = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(raw.sin6_addr.s6_addr);
             let scope = raw.sin6_scope_id;
-            Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)))
+            Some(SocketAddr::V6(SocketAddrV6::new(ip, 0, 0, scope)))
         }
         _ => None,
     }
@@ -165,31 +267,27 @@ fn look_up_blocking(name: &CStr) -> Result<AddressList, NoAddress> {
 mod system {
     use super::*;
 
-    /// The answer, which was waited for.
-    pub(super) struct Pending(Option<Result<AddressList, NoAddress>>);
+    pub(super) const CAN_WAIT: bool = false;
 
-    impl Pending {
-        pub(super) fn begin(name: &CStr) -> Result<Self, NoAddress> {
-            Ok(Self(Some(look_up_blocking(name))))
+    /// There are none.
+    pub(super) enum Request {}
+
+    impl Request {
+        pub(super) fn begin(_: &CStr) -> Result<Self, NoAddress> {
+            Err(NoAddress::TimedOut)
         }
 
         pub(super) fn take(&mut self) -> Option<Result<AddressList, NoAddress>> {
-            self.0.take()
-        }
-
-        pub(super) fn wait(&self, _: Millis, _: CancelWatch<'_>) -> Option<NoAddress> {
-            None
+            match *self {}
         }
     }
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod system {
-    use std::ptr;
-    use std::sync::atomic::{AtomicI32, Ordering};
-
-    use super::super::clock;
     use super::*;
+
+    pub(super) const CAN_WAIT: bool = true;
 
     /// glibc's `struct gaicb`.
     #[repr(C)]
@@ -211,11 +309,6 @@ mod system {
             count: libc::c_int,
             event: *mut libc::sigevent,
         ) -> libc::c_int;
-        fn gai_suspend(
-            list: *const *const Gaicb,
-            count: libc::c_int,
-            timeout: *const libc::timespec,
-        ) -> libc::c_int;
         fn gai_error(request: *mut Gaicb) -> libc::c_int;
         fn gai_cancel(request: *mut Gaicb) -> libc::c_int;
     }
@@ -223,44 +316,23 @@ mod system {
     const GAI_NOWAIT: libc::c_int = 1;
     const EAI_INPROGRESS: libc::c_int = -100;
     const EAI_NOTCANCELED: libc::c_int = -102;
-    /// A cancel is noticed after so many milliseconds at the latest.
-    const SLICE: Millis = 20;
-
-    /// The process that loaded this library, in which glibc's threads live.
-    static HOME: AtomicI32 = AtomicI32::new(0);
-
-    /// Run when the library is loaded, before any fork that matters here.
-    #[used]
-    #[unsafe(link_section = ".init_array")]
-    static AT_LOAD: extern "C" fn() = remember_home;
-
-    extern "C" fn remember_home() {
-        // SAFETY: getpid has no preconditions.
-        HOME.store(unsafe { libc::getpid() }, Ordering::Relaxed);
-    }
 
     /// A request and everything that it points to, at an address that does not change.
-    pub(super) struct Request {
+    struct Block {
         block: Gaicb,
         hints: libc::addrinfo,
         name: CString,
     }
 
-    /// A request under way, or the answer of a resolver that had to be waited for.
-    pub(super) enum Pending {
-        /// glibc's thread works on it, so its memory stays where it is.
-        Request(*mut Request),
-        Answered(Option<Result<AddressList, NoAddress>>),
-    }
+    /// A request that glibc's thread works on. NULL when its answer was taken.
+    pub(super) struct Request(*mut Block);
 
-    impl Pending {
+    // SAFETY: the block is on the heap, and glibc's functions may be called from any thread.
+    unsafe impl Send for Request {}
+
+    impl Request {
         pub(super) fn begin(name: &CStr) -> Result<Self, NoAddress> {
-            // SAFETY: getpid has no preconditions.
-            let process = unsafe { libc::getpid() };
-            if HOME.load(Ordering::Relaxed) != process {
-                return Ok(Self::Answered(Some(look_up_blocking(name))));
-            }
-            let request = Box::into_raw(Box::new(Request {
+            let request = Box::into_raw(Box::new(Block {
                 // SAFETY: all zeros are a valid gaicb: null pointers and numbers.
                 block: unsafe { std::mem::zeroed() },
                 hints: hints(),
@@ -281,73 +353,44 @@ mod system {
                 drop(unsafe { Box::from_raw(request) });
                 return Err(failure(code));
             }
-            Ok(Self::Request(request))
+            Ok(Self(request))
         }
 
+        /// The answer, once; `None` while there is none.
         pub(super) fn take(&mut self) -> Option<Result<AddressList, NoAddress>> {
-            let request = match self {
-                Self::Answered(answer) => return answer.take(),
-                Self::Request(request) => *request,
-            };
+            if self.0.is_null() {
+                return None;
+            }
             // SAFETY: the request is valid, and gai_error may be called at any time.
-            let code = unsafe { gai_error(&raw mut (*request).block) };
+            let code = unsafe { gai_error(&raw mut (*self.0).block) };
             if code == EAI_INPROGRESS {
                 return None;
             }
-            std::mem::forget(std::mem::replace(self, Self::Answered(None)));
             // SAFETY: the request is done, so it is ours alone again, and freed once.
-            let request = unsafe { Box::from_raw(request) };
+            let request = unsafe { Box::from_raw(self.0) };
+            self.0 = ptr::null_mut();
             let list = AddressList(request.block.result);
             Some(match code {
                 0 => Ok(list),
                 code => Err(failure(code)),
             })
         }
-
-        /// Waits for the answer; `None` when it is there.
-        pub(super) fn wait(&self, until: Millis, cancel: CancelWatch<'_>) -> Option<NoAddress> {
-            let Self::Request(request) = self else {
-                return None;
-            };
-            // SAFETY: the request is valid as long as `self`.
-            let block = unsafe { &raw mut (**request).block };
-            let list = [block.cast_const()];
-            loop {
-                // SAFETY: as above.
-                if unsafe { gai_error(block) } != EAI_INPROGRESS {
-                    return None;
-                }
-                if cancel.is_cancelled() {
-                    return Some(NoAddress::Cancelled);
-                }
-                let left = until.saturating_sub(clock::now());
-                if left == 0 {
-                    return Some(NoAddress::TimedOut);
-                }
-                let slice = libc::timespec {
-                    tv_sec: 0,
-                    tv_nsec: (left.min(SLICE) * 1_000_000) as libc::c_long,
-                };
-                // SAFETY: the list has one valid request, and the time is valid.
-                unsafe { gai_suspend(list.as_ptr(), 1, &raw const slice) };
-            }
-        }
     }
 
-    impl Drop for Pending {
+    impl Drop for Request {
         fn drop(&mut self) {
-            let Self::Request(request) = *self else {
+            if self.0.is_null() {
                 return;
-            };
+            }
             // SAFETY: the request is valid; gai_error and gai_cancel may be called at any time.
             let is_taken = unsafe {
-                let block = &raw mut (*request).block;
+                let block = &raw mut (*self.0).block;
                 gai_error(block) == EAI_INPROGRESS && gai_cancel(block) == EAI_NOTCANCELED
             };
             // Where glibc's thread still works on it, its memory is left to that thread.
             if !is_taken {
                 // SAFETY: the request is done or cancelled, so it is ours alone again.
-                let request = unsafe { Box::from_raw(request) };
+                let request = unsafe { Box::from_raw(self.0) };
                 drop(AddressList(request.block.result));
             }
         }
@@ -356,30 +399,56 @@ mod system {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cancel::Cancel;
-    use super::super::clock;
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
 
-    fn looked_up(name: &str, cancel: &Cancel) -> Result<Vec<SocketAddr>, NoAddress> {
-        look_up(name, 7, clock::now() + 60_000, cancel.watch_since(0))
+    fn looked_up(name: &str) -> Result<Vec<SocketAddr>, NoAddress> {
+        let look_up = LookUp::begin(name)?;
+        for _ in 0..6_000 {
+            if let Some(answer) = look_up.answer(7) {
+                return answer;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Err(NoAddress::TimedOut)
     }
 
     #[test]
     fn localhost_is_found_with_its_port() {
-        let found = looked_up("localhost", &Cancel::default()).unwrap_or_default();
+        let found = looked_up("localhost").unwrap_or_default();
         assert!(!found.is_empty());
         assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 7));
     }
 
     #[test]
     fn a_name_that_cannot_exist_is_unknown_or_failed_but_never_found() {
-        assert!(looked_up("no.such.host.invalid", &Cancel::default()).is_err());
+        assert!(looked_up("no.such.host.invalid").is_err());
     }
 
     #[test]
-    fn a_cancel_ends_a_look_up() {
-        let cancel = Cancel::default();
-        cancel.set();
-        assert!(looked_up("no.such.host.invalid", &cancel).is_err());
+    fn an_answer_that_nobody_took_is_there_for_the_next_who_asks() {
+        let name = "ip6-localhost";
+        let first = LookUp::begin(name);
+        let second = LookUp::begin(name);
+        let (Ok(first), Ok(second)) = (first, second) else {
+            return;
+        };
+        assert!(Arc::ptr_eq(&first.0, &second.0), "one look-up for both");
+        drop((first, second));
+        for _ in 0..1_000 {
+            let third = LookUp::begin(name);
+            let answered = third.as_ref().map(|third| third.0.answer().is_some());
+            if answered.unwrap_or(true) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let known = Table::of_this_process().look_ups.lock();
+        let waiting = known
+            .iter()
+            .filter(|l| l.name.as_bytes() == name.as_bytes());
+        assert_eq!(waiting.count(), 1);
     }
 }

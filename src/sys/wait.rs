@@ -1,26 +1,26 @@
-//! Waiting: for a descriptor or for a time, never longer than asked, and no longer than a
-//! few milliseconds after a cancel.
+//! Waiting: for a descriptor or for a time, never longer than asked, and no longer than some
+//! milliseconds after a cancel. A wait that lasts is woken by news and by nothing else.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use super::alarm::Alarm;
 use super::cancel::CancelWatch;
 use super::clock;
 use crate::model::Millis;
 
-/// A cancel is noticed after so many milliseconds at the latest.
+/// Most replies come within this time; a wait that lasts longer gets an alarm, which costs some
+/// system calls. Where there is no alarm to be had a cancel is noticed so late at most.
 const SLICE: Millis = 20;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
-    /// The descriptor is ready.
+    /// A descriptor is ready, or has an error to tell.
     Ready,
-    /// It has an error to tell, or its peer has gone.
-    Failed,
     /// The time is over.
     TimedOut,
-    /// The cancel flag is set.
+    /// The command is cancelled.
     Cancelled,
 }
 
@@ -31,53 +31,50 @@ pub(crate) enum For {
     Writing,
 }
 
-/// Waits for `fd` until the time `until` ([`clock::now`]).
-pub(crate) fn on(
-    fd: BorrowedFd<'_>,
-    what: For,
-    until: Millis,
-    cancel: CancelWatch<'_>,
-) -> io::Result<Waited> {
-    let mut entry = entry(fd, what);
-    let waited = wait(std::slice::from_mut(&mut entry), until, cancel)?;
-    match entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) {
-        0 => Ok(waited),
-        _ => Ok(Waited::Failed),
+/// A list of descriptors to wait for.
+pub(crate) struct Descriptors {
+    entries: Vec<libc::pollfd>,
+}
+
+impl Descriptors {
+    pub(crate) fn new() -> Self {
+        // The first place is the alarm's.
+        Self {
+            entries: vec![entry(-1, For::Reading)],
+        }
+    }
+
+    /// Adds one; gives its place.
+    pub(crate) fn add(&mut self, fd: BorrowedFd<'_>, what: For) -> usize {
+        self.entries.push(entry(fd.as_raw_fd(), what));
+        self.entries.len() - 1
+    }
+
+    /// Whether the one at this place ended the last wait.
+    pub(crate) fn is_ready(&self, place: usize) -> bool {
+        self.entries.get(place).is_some_and(|e| e.revents != 0)
+    }
+
+    /// Waits for the first of them until the time `until` ([`clock::now`]).
+    pub(crate) fn wait(&mut self, until: Millis, cancel: CancelWatch<'_>) -> Waited {
+        wait(&mut self.entries, until, cancel)
     }
 }
 
-/// How a wait for several descriptors ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ready {
-    /// Those at these places are ready, or have an error to tell.
-    Some(Vec<usize>),
-    /// The time is over.
-    None,
-    /// The cancel flag is set.
-    Cancelled,
+/// Waits for `fd` until the time `until` ([`clock::now`]).
+pub(crate) fn on(fd: BorrowedFd<'_>, what: For, until: Millis, cancel: CancelWatch<'_>) -> Waited {
+    let mut entries = [entry(-1, For::Reading), entry(fd.as_raw_fd(), what)];
+    wait(&mut entries, until, cancel)
 }
 
-/// Waits for the first of `fds` until the time `until` ([`clock::now`]).
-pub(crate) fn any(
-    fds: &[(BorrowedFd<'_>, For)],
-    until: Millis,
-    cancel: CancelWatch<'_>,
-) -> io::Result<Ready> {
-    let mut entries: Vec<_> = fds.iter().map(|(fd, what)| entry(*fd, *what)).collect();
-    Ok(match wait(&mut entries, until, cancel)? {
-        Waited::Ready | Waited::Failed => Ready::Some(
-            (0..entries.len())
-                .filter(|at| entries[*at].revents != 0)
-                .collect(),
-        ),
-        Waited::TimedOut => Ready::None,
-        Waited::Cancelled => Ready::Cancelled,
-    })
+/// Waits until the time `until`, or a cancel.
+pub(crate) fn until(until: Millis, cancel: CancelWatch<'_>) -> Waited {
+    wait(&mut [entry(-1, For::Reading)], until, cancel)
 }
 
-fn entry(fd: BorrowedFd<'_>, what: For) -> libc::pollfd {
+fn entry(fd: libc::c_int, what: For) -> libc::pollfd {
     libc::pollfd {
-        fd: fd.as_raw_fd(),
+        fd,
         events: match what {
             For::Reading => libc::POLLIN,
             For::Writing => libc::POLLOUT,
@@ -86,60 +83,126 @@ fn entry(fd: BorrowedFd<'_>, what: For) -> libc::pollfd {
     }
 }
 
-/// Waits until the time `until`, or a cancel.
-pub(crate) fn until(until: Millis, cancel: CancelWatch<'_>) -> Waited {
-    // Without descriptors, poll has nothing to complain of but its memory.
-    wait(&mut [], until, cancel).unwrap_or(Waited::TimedOut)
+/// `entries` begins with a place for an alarm.
+fn wait(entries: &mut [libc::pollfd], until: Millis, cancel: CancelWatch<'_>) -> Waited {
+    let is_pause = entries.len() == 1;
+    let slice_end = clock::now().saturating_add(SLICE);
+    if !is_pause || until <= slice_end {
+        match wait_in_slices(&mut entries[1..], until.min(slice_end), cancel) {
+            Waited::TimedOut if clock::now() < until => {}
+            waited => return waited,
+        }
+    }
+    let Some(alarm) = Alarm::set(until, cancel) else {
+        return wait_in_slices(&mut entries[1..], until, cancel);
+    };
+    entries[0].fd = alarm.descriptor;
+    let waited = wait_for_news(entries, until, cancel, &alarm);
+    entries[0].fd = -1;
+    waited
 }
 
-fn wait(
+/// Sleeps until something happens.
+fn wait_for_news(
     entries: &mut [libc::pollfd],
     until: Millis,
     cancel: CancelWatch<'_>,
-) -> io::Result<Waited> {
+    alarm: &Alarm<'_>,
+) -> Waited {
     loop {
-        // The descriptor first: a reply that is there beats a cancel.
-        let left = until.saturating_sub(clock::now());
-        let slice = match cancel.is_cancelled() {
-            true => 0,
-            false => left.min(SLICE),
-        };
-        match poll(entries, slice) {
-            Ok(true) => return Ok(Waited::Ready),
-            Ok(false) if cancel.is_cancelled() => return Ok(Waited::Cancelled),
-            Ok(false) if clock::now() >= until => return Ok(Waited::TimedOut),
-            Ok(false) => {}
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-            Err(why) => return Err(why),
+        // The descriptors first: a reply that is there beats a cancel.
+        if cancel.is_cancelled() {
+            return match poll(&mut entries[1..], Some(0)) {
+                Polled::Ready => Waited::Ready,
+                _ => Waited::Cancelled,
+            };
+        }
+        match poll(entries, None) {
+            Polled::Ready if entries[1..].iter().any(|e| e.revents != 0) => return Waited::Ready,
+            Polled::Ready if clock::now() >= until => return Waited::TimedOut,
+            Polled::Ready => alarm.reset(until),
+            Polled::TimedOut | Polled::Interrupted => {}
+            Polled::Impossible => return wait_in_slices(&mut entries[1..], until, cancel),
         }
     }
 }
 
-fn poll(entries: &mut [libc::pollfd], millis: Millis) -> io::Result<bool> {
+/// Looks for a cancel every few milliseconds.
+fn wait_in_slices(entries: &mut [libc::pollfd], until: Millis, cancel: CancelWatch<'_>) -> Waited {
+    loop {
+        let left = until.saturating_sub(clock::now());
+        let slice = if cancel.is_cancelled() {
+            0
+        } else {
+            left.min(SLICE)
+        };
+        match poll(entries, Some(slice)) {
+            Polled::Ready => return Waited::Ready,
+            Polled::TimedOut if cancel.is_cancelled() => return Waited::Cancelled,
+            Polled::TimedOut if clock::now() >= until => return Waited::TimedOut,
+            Polled::TimedOut | Polled::Interrupted => {}
+            // They can be tried, if not waited for.
+            Polled::Impossible => {
+                poll(&mut [], Some(slice));
+                for entry in entries {
+                    entry.revents = entry.events;
+                }
+                return Waited::Ready;
+            }
+        }
+    }
+}
+
+enum Polled {
+    Ready,
+    TimedOut,
+    /// By a signal.
+    Interrupted,
+    /// The kernel does not take so many descriptors, or has no memory for them.
+    Impossible,
+}
+
+/// Without a time it waits for ever.
+fn poll(entries: &mut [libc::pollfd], millis: Option<Millis>) -> Polled {
     let count = libc::nfds_t::try_from(entries.len()).unwrap_or(0);
-    let millis = libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX);
+    let millis = millis.map_or(-1, |millis| {
+        libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX)
+    });
     // SAFETY: `entries` is a slice of `count` valid entries that the call may write to.
     match unsafe { libc::poll(entries.as_mut_ptr(), count, millis) } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(false),
-        _ => Ok(true),
+        -1 => match io::Error::last_os_error().kind() {
+            io::ErrorKind::Interrupted => Polled::Interrupted,
+            _ => Polled::Impossible,
+        },
+        0 => Polled::TimedOut,
+        _ => Polled::Ready,
     }
 }
 
 /// Whether a wait for `fd` would end at once, for whatever reason.
 pub(crate) fn has_news(fd: BorrowedFd<'_>, what: For) -> bool {
-    let mut entry = entry(fd, what);
-    poll(std::slice::from_mut(&mut entry), 0).unwrap_or(false)
+    let mut entry = entry(fd.as_raw_fd(), what);
+    matches!(
+        poll(std::slice::from_mut(&mut entry), Some(0)),
+        Polled::Ready
+    )
 }
 
 /// Whether `fd` takes bytes at once.
 pub(crate) fn is_writable_now(fd: BorrowedFd<'_>) -> bool {
-    let mut entry = entry(fd, For::Writing);
-    poll(std::slice::from_mut(&mut entry), 0).unwrap_or(false) && entry.revents & libc::POLLOUT != 0
+    let mut entry = entry(fd.as_raw_fd(), For::Writing);
+    let polled = poll(std::slice::from_mut(&mut entry), Some(0));
+    matches!(polled, Polled::Ready) && entry.revents & libc::POLLOUT != 0
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::net::TcpListener;
+    use std::os::fd::AsFd;
+    use std::thread;
+    use std::time::Duration;
+
     use super::super::cancel::Cancel;
     use super::*;
 
@@ -154,5 +217,67 @@ mod tests {
         cancel.lift();
         assert_eq!(until(clock::now() + 3_600_000, watch), Waited::Cancelled);
         assert!(!cancel.watch().is_cancelled(), "a later command goes on");
+    }
+
+    #[test]
+    fn a_cancel_wakes_everybody_who_waits_and_leaves_later_ones_alone() {
+        let cancel = Cancel::default();
+        let listener = TcpListener::bind("127.0.0.1:0");
+        let far = clock::now() + 3_600_000;
+        thread::scope(|scope| {
+            let pauses = (0..20).map(|_| scope.spawn(|| until(far, cancel.watch_since(0))));
+            let pauses: Vec<_> = pauses.collect();
+            let at_a_socket = scope.spawn(|| {
+                let listener = listener.as_ref().ok()?;
+                Some(on(
+                    listener.as_fd(),
+                    For::Reading,
+                    far,
+                    cancel.watch_since(0),
+                ))
+            });
+            thread::sleep(Duration::from_millis(100));
+            cancel.set();
+            cancel.lift();
+            for pause in pauses {
+                assert_eq!(pause.join().ok(), Some(Waited::Cancelled));
+            }
+            assert_eq!(at_a_socket.join().ok(), Some(Some(Waited::Cancelled)));
+        });
+        let later = cancel.watch();
+        let begin = clock::start();
+        assert_eq!(until(begin + 60, later), Waited::TimedOut);
+    }
+
+    /// How often this thread has been woken.
+    fn wake_ups() -> u64 {
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("voluntary_ctxt_switches"));
+        let count = line.and_then(|line| line.rsplit('\t').next());
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_wait_that_lasts_is_not_woken_in_between() {
+        let cancel = Cancel::default();
+        let before = wake_ups();
+        until(clock::now() + 1_000, cancel.watch());
+        let paused = wake_ups();
+        assert!(paused - before <= 2, "{}", paused - before);
+        let listener = TcpListener::bind("127.0.0.1:0");
+        assert!(listener.is_ok());
+        if let Ok(listener) = listener {
+            let waited = on(
+                listener.as_fd(),
+                For::Reading,
+                clock::now() + 1_000,
+                cancel.watch(),
+            );
+            assert_eq!(waited, Waited::TimedOut);
+        }
+        assert!(wake_ups() - paused <= 4, "{}", wake_ups() - paused);
     }
 }

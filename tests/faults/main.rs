@@ -23,5 +23,7 @@ mod manners;
 mod names;
 mod native;
 mod network;
+mod resolvers;
 #[allow(dead_code, reason = "the comparison in benches/ uses the rest")]
 mod rows;
+mod waiting;

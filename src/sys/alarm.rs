@@ -1,0 +1,258 @@
+//! What wakes a wait that lasts: a descriptor that becomes readable at a point in time, or as
+//! soon as the command is cancelled. It exists while one wait lasts, and no longer.
+//!
+//! On Linux it is a timer on the clock of every deadline, so a deadline that passes while the
+//! machine is asleep is seen when it wakes up. A cancel sets the timer off with one system call,
+//! which may be made in a signal handler. Elsewhere, and where no descriptor is to be had, there
+//! is none, and waits are cut into slices.
+
+use std::os::fd::RawFd;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+
+use super::cancel::CancelWatch;
+use crate::model::Millis;
+
+/// The alarms of those who wait for a command of one client. Places are used again, and none is
+/// freed before the client: a signal handler may be looking at it.
+#[derive(Debug)]
+pub(super) struct Alarms(AtomicPtr<Place>);
+
+/// A place for the alarm of one wait.
+#[derive(Debug)]
+struct Place {
+    next: *mut Place,
+    /// 0 when it is free, else the descriptor and who is at it: see the constants below.
+    state: AtomicU64,
+}
+
+/// The lower half of a state holds the descriptor.
+const DESCRIPTOR: u64 = 0xffff_ffff;
+/// One who sets the alarm off at this moment; several may.
+const RINGER: u64 = 1 << 32;
+/// Its owner has left: the last ringer closes the descriptor.
+const LEFT: u64 = 1 << 62;
+/// The place is taken.
+const TAKEN: u64 = 1 << 63;
+
+impl Alarms {
+    pub(super) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Sets every alarm off. Atomics and one system call for each: fit for a signal handler.
+    pub(super) fn ring(&self) {
+        let errno = system::errno();
+        let mut next = self.0.load(Ordering::Acquire);
+        // SAFETY: places are freed with the list only, and `next` never changes in one.
+        while let Some(place) = unsafe { next.as_ref() } {
+            place.ring();
+            next = place.next;
+        }
+        system::set_errno(errno);
+    }
+
+    fn take_place(&self, descriptor: RawFd) -> &Place {
+        let state = TAKEN | u64::from(descriptor.unsigned_abs());
+        let mut next = self.0.load(Ordering::Acquire);
+        // SAFETY: as above.
+        while let Some(place) = unsafe { next.as_ref() } {
+            let taken = place
+                .state
+                .compare_exchange(0, state, Ordering::AcqRel, Ordering::Relaxed);
+            if taken.is_ok() {
+                return place;
+            }
+            next = place.next;
+        }
+        self.add_place(state)
+    }
+
+    fn add_place(&self, state: u64) -> &Place {
+        let place = Box::into_raw(Box::new(Place {
+            next: self.0.load(Ordering::Acquire),
+            state: AtomicU64::new(state),
+        }));
+        loop {
+            // SAFETY: until it is in the list the place is this function's alone.
+            let first = unsafe { (*place).next };
+            let added = self
+                .0
+                .compare_exchange(first, place, Ordering::AcqRel, Ordering::Acquire);
+            match added {
+                // SAFETY: it is freed with the list only.
+                Ok(_) => return unsafe { &*place },
+                // SAFETY: as above.
+                Err(other) => unsafe { (*place).next = other },
+            }
+        }
+    }
+}
+
+impl Drop for Alarms {
+    fn drop(&mut self) {
+        let mut next = *self.0.get_mut();
+        while !next.is_null() {
+            // SAFETY: every place came from a box, nobody waits or rings any more, and each is
+            // visited once.
+            let place = unsafe { Box::from_raw(next) };
+            next = place.next;
+        }
+    }
+}
+
+impl Place {
+    fn ring(&self) {
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            if state & TAKEN == 0 || state & LEFT != 0 {
+                return;
+            }
+            let entered = self.state.compare_exchange_weak(
+                state,
+                state + RINGER,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match entered {
+                Ok(_) => break,
+                Err(other) => state = other,
+            }
+        }
+        system::set_off(descriptor(state));
+        let before = self.state.fetch_sub(RINGER, Ordering::AcqRel);
+        if before & LEFT != 0 && ringers(before) == 1 {
+            self.give_up(descriptor(before));
+        }
+    }
+
+    /// The owner leaves. Where somebody is about to set the alarm off, that one closes it.
+    fn leave(&self) {
+        let before = self.state.fetch_or(LEFT, Ordering::AcqRel);
+        if ringers(before) == 0 {
+            self.give_up(descriptor(before));
+        }
+    }
+
+    fn give_up(&self, descriptor: RawFd) {
+        system::close(descriptor);
+        self.state.store(0, Ordering::Release);
+    }
+}
+
+fn descriptor(state: u64) -> RawFd {
+    (state & DESCRIPTOR) as RawFd
+}
+
+fn ringers(state: u64) -> u64 {
+    (state & !(LEFT | TAKEN)) >> 32
+}
+
+/// The alarm of one wait.
+pub(super) struct Alarm<'a> {
+    place: &'a Place,
+    pub(super) descriptor: RawFd,
+}
+
+impl<'a> Alarm<'a> {
+    /// One that goes off at `until` ([`super::clock::now`]) or when the command is cancelled;
+    /// `None` where there can be none.
+    pub(super) fn set(until: Millis, cancel: CancelWatch<'a>) -> Option<Self> {
+        let descriptor = system::timer(until)?;
+        let place = cancel.alarms().take_place(descriptor);
+        // A cancel that does not see the place is seen by who looks for one from now on.
+        fence(Ordering::SeqCst);
+        Some(Self { place, descriptor })
+    }
+
+    /// Sets it again after it went off: a copy of this process may have done it.
+    pub(super) fn reset(&self, until: Millis) {
+        system::arm(self.descriptor, until);
+    }
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.place.leave();
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+    use std::{mem, ptr};
+
+    use super::super::socket::{above_standard, owned};
+    use crate::model::Millis;
+
+    pub(super) fn timer(until: Millis) -> Option<RawFd> {
+        let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
+        // SAFETY: no pointers are passed.
+        let timer = owned(unsafe { libc::timerfd_create(libc::CLOCK_BOOTTIME, flags) });
+        let timer = above_standard(timer.ok()?).ok()?;
+        arm(timer.as_raw_fd(), until).then(|| timer.into_raw_fd())
+    }
+
+    /// Sets it to a time, which may be over already.
+    pub(super) fn arm(timer: RawFd, until: Millis) -> bool {
+        // A time of 0 would switch it off.
+        let until = until.max(1);
+        set(timer, until)
+    }
+
+    /// Lets it go off now.
+    pub(super) fn set_off(timer: RawFd) {
+        set(timer, 1);
+    }
+
+    fn set(timer: RawFd, at: Millis) -> bool {
+        // SAFETY: all zeros are a valid time: it goes off once.
+        let mut time: libc::itimerspec = unsafe { mem::zeroed() };
+        time.it_value.tv_sec = libc::time_t::try_from(at / 1_000).unwrap_or(libc::time_t::MAX);
+        time.it_value.tv_nsec = (at % 1_000) as libc::c_long * 1_000_000;
+        let absolute = libc::TFD_TIMER_ABSTIME;
+        // SAFETY: the descriptor is the place's, and the time is valid.
+        unsafe { libc::timerfd_settime(timer, absolute, &raw const time, ptr::null_mut()) == 0 }
+    }
+
+    pub(super) fn close(timer: RawFd) {
+        // SAFETY: the descriptor is the place's, which gives it up.
+        unsafe { libc::close(timer) };
+    }
+
+    pub(super) fn errno() -> libc::c_int {
+        // SAFETY: every thread has one.
+        unsafe { *libc::__errno_location() }
+    }
+
+    pub(super) fn set_errno(errno: libc::c_int) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = errno };
+    }
+}
+
+/// Here waits are cut into slices.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod system {
+    use std::os::fd::RawFd;
+
+    use crate::model::Millis;
+
+    pub(super) fn timer(_: Millis) -> Option<RawFd> {
+        None
+    }
+
+    pub(super) fn arm(_: RawFd, _: Millis) -> bool {
+        false
+    }
+
+    pub(super) fn set_off(_: RawFd) {}
+
+    pub(super) fn close(_: RawFd) {}
+
+    pub(super) fn errno() -> i32 {
+        0
+    }
+
+    pub(super) fn set_errno(_: i32) {}
+}
