@@ -1,5 +1,5 @@
 //! What is generated and committed must be current: the header, the documents' lists, the manual
-//! pages and the shell's completion.
+//! pages and the shell's completion. And the documents' links must lead somewhere.
 //!
 //! `ECF_FAILOVER_BLESS=1 cargo test --test generated` brings all up to date.
 
@@ -13,6 +13,7 @@
 
 mod completion;
 mod header;
+mod links;
 mod pages;
 mod roff;
 
