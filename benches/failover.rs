@@ -1,5 +1,6 @@
 //! How long a command needs to a live server: by ecflow_client, by profile ecflow and by profile
-//! fast, with one healthy backup. Prints the table and the percentiles of the README.
+//! fast, with one healthy backup. Prints the table and the percentiles of
+//! docs/performance.md.
 //!
 //! `cargo bench --bench failover`: seven minutes, for the stock client needs them; all rows run
 //! at once. `cargo bench --bench failover -- quick` prints the percentiles only. Needs Debian's

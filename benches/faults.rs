@@ -1,6 +1,6 @@
 //! What happens to a job under each fault of tests/faults/rows.json: the real ecflow_client and
 //! this library, side by side, with the default periods and a healthy backup. Prints the table
-//! of the README.
+//! of docs/performance.md.
 //!
 //! `cargo bench --bench faults`: some 50 s, all rows at once. Needs Debian's ecflow-client.
 

@@ -1,6 +1,6 @@
 //! What a job script pays: 200 meters from bash by the real ecflow_client, by ecf_client and by
 //! the builtin, in turn, to one real server; and how long a program takes from its start to its
-//! connection. Prints medians and ratios as the README has them.
+//! connection. Prints medians and ratios as docs/performance.md has them.
 //!
 //! `cargo bench --bench shell`; needs Debian's ecflow-server, ecflow-client and util-linux.
 

@@ -20,7 +20,7 @@
 ! Strings. Trailing blanks are not sent, nor what stands behind a NUL. Bytes go as they are,
 !   whatever their encoding.
 !
-! What the commands and keys do is told in ecf_failover.h and the README.
+! What the commands and keys do is told in ecf_failover.h, ecf_client(1) and ecf_failover_keys(5).
 
 module ecf_failover
   use, intrinsic :: iso_c_binding, only: c_associated, c_char, c_f_pointer, c_f_procpointer, &
@@ -97,7 +97,7 @@ module ecf_failover
     procedure :: open => client_open
     procedure :: close => client_close
     procedure :: is_open => client_is_open
-    !> Keys of the README's table; '' brings back the default.
+    !> Keys of ecf_failover_keys(5); '' brings back the default.
     procedure :: set => client_set
     procedure :: get => client_get
     !> Task commands, for the task of ECF_NAME and ECF_PASS.

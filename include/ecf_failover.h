@@ -11,7 +11,7 @@
  *   ecf_client_free(client);
  *
  * Link with -lecf_failover. The settings are ecFlow's environment variables and the keys
- * ECF_FAILOVER_*; the README has the table.
+ * ECF_FAILOVER_*; ecf_failover_keys(5) and docs/keys.md list them.
  *
  * Ownership. What a function named *_new returns, and a reply, is the caller's and is freed by
  *   the function of the same type named *_free. A string that a function returns belongs to the
@@ -301,7 +301,7 @@ struct ecf_client *ecf_client_new(void);
 void ecf_client_free(struct ecf_client *client);
 
 /**
- * Sets a key of the key table (see the README) for the commands that start from now on.
+ * Sets a key of the key table (see ecf_failover_keys(5)) for the commands that start from now on.
  *
  * @param key    the key's name, like "ECF_TIMEOUT"
  * @param value  its value as text; "" brings back the default

@@ -11,7 +11,7 @@ Every status has an exception of its own below ``Error``: ``except ecf_failover.
 
 One file over ctypes, for Python 3.8 and later. It loads libecf_failover.so from the path in
 ECF_FAILOVER_LIBRARY, from beside this file, or as the system finds it. What the commands and keys
-do is told in ecf_failover.h and in the README.
+do is told in ecf_failover.h, ecf_client(1) and ecf_failover_keys(5).
 
 Python's signal handlers run when a command has ended, not while it waits; call ``Client.cancel``
 from another thread, or set ECF_TIMEOUT.
@@ -324,7 +324,7 @@ class Client:
     """A configuration and what was learnt about hosts. Threads may share it."""
 
     def __init__(self, **settings: Text) -> None:
-        """Reads the environment, then takes keys of the README's table: ``ECF_HOST="b1"``."""
+        """Reads the environment, then takes keys of ecf_failover_keys(5): ``ECF_HOST="b1"``."""
         self._handle: Optional[int] = _library.ecf_client_new()
         if not self._handle:
             raise MemoryError("ecf_client_new")

@@ -1,5 +1,5 @@
-//! The one table of keys. The environment, `ecf_client_set`, `ecf_client_get` and the
-//! README's table are all made from it; adding a key is adding a row.
+//! The one table of keys. The environment, `ecf_client_set`, `ecf_client_get` and
+//! docs/keys.md are all made from it; adding a key is adding a row.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

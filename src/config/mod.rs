@@ -36,7 +36,7 @@ pub struct BadValue {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KeyError {
     /// The key is not in the table.
-    #[error("\"{0}\" is not a key of ecf_failover; the README lists them all")]
+    #[error("\"{0}\" is not a key of ecf_failover; ecf_failover_keys(5) lists them all")]
     Unknown(String),
     /// The value cannot be used; what was set before stays.
     #[error(transparent)]

@@ -68,7 +68,7 @@ pub unsafe extern "C" fn ecf_client_free(client: *mut ecf_client) {
     });
 }
 
-/// Sets a key of the key table (see the README) for the commands that start from now on.
+/// Sets a key of the key table (see ecf_failover_keys(5)) for the commands that start from now on.
 ///
 /// @param key    the key's name, like "ECF_TIMEOUT"
 /// @param value  its value as text; "" brings back the default

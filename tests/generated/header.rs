@@ -43,7 +43,7 @@ impl Comment {
                     None => &mut comment.text,
                 };
                 place.push(' ');
-                place.push_str(&line.replace("(see the README)", "(see ecf_failover_keys(5))"));
+                place.push_str(line);
             }
         }
         comment.text = comment.text.trim().to_owned();
@@ -192,7 +192,7 @@ pub(crate) fn numbers(name: &str) -> String {
 pub(crate) fn rules() -> String {
     let (block, _) = HEADER.split_once("*/").expect("the first block");
     let (_, rules) = block
-        .split_once("the README has the table.")
+        .split_once("docs/keys.md list them.")
         .expect("the rules");
     let (rules, _) = rules.split_once("This file is generated").expect("the end");
     let mut entries: Vec<(String, String)> = Vec::new();

@@ -1,5 +1,5 @@
-//! What is generated and committed must be current: the header, the README's lists, the manual
-//! pages and the shell's completion.
+//! What is generated and committed must be current: the header, the documents' lists, the manual
+//! pages and the shell's completion. And the documents' links must lead somewhere.
 //!
 //! `ECF_FAILOVER_BLESS=1 cargo test --test generated` brings all up to date.
 
@@ -13,6 +13,7 @@
 
 mod completion;
 mod header;
+mod links;
 mod pages;
 mod roff;
 
@@ -23,16 +24,18 @@ use ecf_failover::command::{COMMANDS, NOT_OFFERED};
 use ecf_failover::config::KEYS;
 use ecf_failover::model::Kind;
 
-/// What the README has between two marks: the first mark, the second, and the text.
-type Part = (&'static str, &'static str, fn() -> String);
+/// What a document has between two marks: the document, the first mark, the second, and the text.
+type Part = (&'static str, &'static str, &'static str, fn() -> String);
 
 const PARTS: &[Part] = &[
     (
+        "docs/keys.md",
         "<!-- keys: generated from src/config/keys.rs -->\n",
         "<!-- keys: end -->\n",
         key_table,
     ),
     (
+        "docs/commands.md",
         "<!-- commands: generated from src/command/table.rs -->\n",
         "<!-- commands: end -->\n",
         command_lists,
@@ -66,16 +69,13 @@ fn the_header_is_what_the_sources_say() {
 }
 
 #[test]
-fn the_lists_of_the_readme_are_what_the_sources_say() {
-    let (_, readme) = committed("README.md");
-    let should_be = PARTS
-        .iter()
-        .fold(readme.clone(), |text, (begin, end, part)| {
-            let (before, rest) = text.split_once(begin).expect("the list's begin");
-            let (_, behind) = rest.split_once(end).expect("the list's end");
-            format!("{before}{begin}{}{end}{behind}", part())
-        });
-    must_be_current("README.md", &should_be);
+fn the_lists_of_the_documents_are_what_the_sources_say() {
+    for (path, begin, end, part) in PARTS {
+        let (_, text) = committed(path);
+        let (before, rest) = text.split_once(begin).expect("the list's begin");
+        let (_, behind) = rest.split_once(end).expect("the list's end");
+        must_be_current(path, &format!("{before}{begin}{}{end}{behind}", part()));
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The manual pages: `man/NAME.in` with its marks filled in from the tables, the header and the
-//! README.
+//! documents.
 
 use std::process::Command;
 
@@ -30,9 +30,11 @@ const MARKS: &[Mark] = &[
     ("@not offered@", not_offered),
     ("@statuses@", statuses),
     ("@keys@", keys),
-    ("@readme: hostfile@", || readme("The hostfile")),
-    ("@readme: timetable@", timetable),
-    ("@readme: identity@", || readme("Who sends, and how")),
+    ("@docs: hostfile@", || {
+        section("docs/keys.md", "The hostfile")
+    }),
+    ("@docs: timetable@", || sections("docs/timetable.md")),
+    ("@docs: identity@", || sections("docs/tls-and-identity.md")),
     ("@explain@", explained),
     ("@synopsis@", header::synopsis),
     ("@functions@", header::functions),
@@ -173,32 +175,26 @@ fn keys() -> String {
     entries.collect()
 }
 
-/// A section of the README, without its title.
-fn section(title: &str) -> String {
-    let (_, readme) = committed("README.md");
-    let (_, section) = readme
+/// A section of a document, without its title.
+fn section(path: &str, title: &str) -> String {
+    let (_, document) = committed(path);
+    let (_, section) = document
         .split_once(&format!("\n## {title}\n"))
         .expect("a section");
-    section.split("\n## ").next().unwrap_or_default().to_owned()
-}
-
-fn readme(title: &str) -> String {
-    roff::from_markdown(&section(title))
+    let section = section.split("\n## ").next().unwrap_or_default();
+    roff::from_markdown(section)
         .trim_start_matches(".PP\n")
         .to_owned()
 }
 
-/// The README's section from its rules on: the table before them is wide, and the page has what
-/// `--explain` prints.
-fn timetable() -> String {
-    let section = section("The timetable of a failover");
-    let (_, rules) = section
-        .split_once("until ECF_TIMEOUT |\n")
-        .expect("a table");
-    roff::from_markdown(rules)
+/// All sections of a document; what stands before the first is for those who read it as a whole.
+fn sections(path: &str) -> String {
+    let (_, document) = committed(path);
+    let begin = document.find("\n## ").expect("a section");
+    roff::from_markdown(&document[begin..])
 }
 
-/// What `ecf_client --explain` prints for the README's hosts.
+/// What `ecf_client --explain` prints for the hosts of docs/timetable.md.
 fn explained() -> String {
     let hostfile = std::env::temp_dir().join(format!("hosts-{}", std::process::id()));
     std::fs::write(&hostfile, "b1\nb2\n").expect("a file");

@@ -76,9 +76,9 @@ pub(crate) fn verbatim<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
     format!(".nf\n{}.fi\n", lines.collect::<String>())
 }
 
-/// A part of the README: paragraphs, one that begins with a `**Title.**` among them, and tables,
-/// whose rows become entries.
+/// A part of a document: titles of sections, paragraphs, and tables, whose rows become entries.
 pub(crate) fn from_markdown(markdown: &str) -> String {
+    let markdown = without_links(markdown);
     let blocks = markdown.split("\n\n").map(str::trim);
     let blocks = blocks.filter(|block| !block.is_empty());
     let roff = blocks.map(|block| {
@@ -86,16 +86,26 @@ pub(crate) fn from_markdown(markdown: &str) -> String {
             !block.starts_with("```") && !block.starts_with("- "),
             "{block}"
         );
-        match block
-            .strip_prefix("**")
-            .and_then(|block| block.split_once(".**"))
-        {
-            Some((title, told)) => format!(".SS {title}\n{}\n", text(&joined(told))),
+        match block.strip_prefix("## ") {
+            Some(title) => format!(".SS {title}\n"),
             None if block.starts_with('|') => table(block),
             None => format!(".PP\n{}\n", text(&joined(block))),
         }
     });
     roff.collect()
+}
+
+/// A link is a word in a terminal: `[word](place)` becomes `word`.
+fn without_links(markdown: &str) -> String {
+    let mut parts = markdown.split("](");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let bracket = text.rfind('[').expect("the begin of a link");
+        text.remove(bracket);
+        let (_, behind) = part.split_once(')').expect("the end of a link");
+        text.push_str(behind);
+    }
+    text
 }
 
 fn joined(lines: &str) -> String {
