@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::net::{Exchange, Limits, Patience, Receiver, Security};
 use crate::sys::{clock, identity};
-use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
+use crate::wire::{self, Base, FrameReader, HttpReader, HttpStatus, Reply, Request};
 
 /// How long a connection may take when no key says so, and a TLS handshake.
 const CONNECT_LIMIT: Millis = 5_000;
@@ -294,14 +294,7 @@ impl NativeCommand {
             Outcome::Rejected => words,
             _ => remarks(&[&words, &heard.remark]),
         };
-        AttemptResult {
-            outcome,
-            stage: Stage::Reply,
-            fault: None,
-            errno: 0,
-            what,
-            cure: Cure::Retry,
-        }
+        judged(outcome, what)
     }
 
     /// One request to a server, and the body of its reply.
@@ -368,19 +361,20 @@ impl NativeCommand {
             let words = self.secrets.redacted(reply.words.clone());
             let words = &words[..words.len().min(LONGEST_WORDS)];
             let what = [before, b"HTTP ", words].concat();
-            Err(AttemptResult {
-                outcome,
-                ..unsent(Stage::Reply, what)
-            })
+            Err(judged(outcome, what))
         };
-        match reply.status {
-            200 => Ok(Heard {
+        let status = HttpStatus::of(reply.status);
+        let is_answer = status == HttpStatus::Success
+            || (!reply.body.is_empty() && wire::decode(&reply.body).is_ok());
+        match status {
+            _ if is_answer => Ok(Heard {
                 remark: address_remark.into_bytes(),
                 body: reply.body,
             }),
-            300..400 => told(Outcome::Unconfirmed, b"a redirect is not followed: "),
-            400..500 => told(Outcome::Rejected, b""),
-            _ => told(Outcome::Unconfirmed, b""),
+            HttpStatus::Redirect => told(Outcome::Unconfirmed, b"a redirect is not followed: "),
+            HttpStatus::Refused => told(Outcome::Rejected, b""),
+            HttpStatus::NotTaken => told(Outcome::NotSent, b"no ecFlow server took it: "),
+            HttpStatus::Success | HttpStatus::Unknown => told(Outcome::Unconfirmed, b""),
         }
     }
 
@@ -442,6 +436,22 @@ fn remarks(parts: &[&[u8]]) -> Vec<u8> {
         .copied()
         .collect();
     told.join(&b"; "[..])
+}
+
+/// What became of an attempt that got a reply.
+fn judged(outcome: Outcome, what: Vec<u8>) -> AttemptResult {
+    AttemptResult {
+        outcome,
+        stage: Stage::Reply,
+        fault: match outcome {
+            Outcome::NotSent => Some(Fault::Broken),
+            Outcome::Unconfirmed => Some(Fault::Closed),
+            _ => None,
+        },
+        errno: 0,
+        what,
+        cure: Cure::Retry,
+    }
 }
 
 fn unsent(stage: Stage, what: Vec<u8>) -> AttemptResult {

@@ -34,6 +34,45 @@ pub fn post(endpoint: &Endpoint, authorization: Option<&Secret>, body: &[u8]) ->
     request
 }
 
+/// What the status of a reply means that brings no answer of ecFlow's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpStatus {
+    /// The answer is expected in the body.
+    Success,
+    /// The server, or who stands before it, will not take this request: final.
+    Refused,
+    /// No ecFlow server took the request: it was too early, too late, too much, or not the place.
+    NotTaken,
+    /// It points elsewhere, which is not followed.
+    Redirect,
+    /// Nothing is known of what became of the request.
+    Unknown,
+}
+
+impl HttpStatus {
+    /// What a status means.
+    #[must_use]
+    pub fn of(status: u16) -> Self {
+        match status {
+            200 => Self::Success,
+            300..400 => Self::Redirect,
+            400 | 401 | 403 | 413 | 422 => Self::Refused,
+            404 | 405 | 408 | 421 | 425 | 429 => Self::NotTaken,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether ecFlow's own answer may stand in the body of a reply with this status.
+    fn may_hold_answer(status: u16) -> bool {
+        match Self::of(status) {
+            Self::Success | Self::Unknown => true,
+            // The path was not a proxy's to judge.
+            Self::NotTaken => matches!(status, 404 | 405),
+            Self::Refused | Self::Redirect => false,
+        }
+    }
+}
+
 /// A reply that came whole, as far as it is of interest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpReply {
@@ -41,7 +80,8 @@ pub struct HttpReply {
     pub status: u16,
     /// `401 Unauthorized`, and the beginning of what the server says about it.
     pub words: Vec<u8>,
-    /// The body of a reply with status 200.
+    /// The body of a reply with status 200, and of one that says that it is JSON and may be
+    /// ecFlow's answer all the same.
     pub body: Vec<u8>,
 }
 
@@ -127,7 +167,7 @@ impl HttpReader {
             }
         }
         let is_complete = self.state == State::Complete;
-        if is_complete && self.status == 200 {
+        if is_complete && !self.body.is_empty() {
             check_room_for_decoding(&self.body).map_err(|why| why.to_string())?;
         }
         Ok(is_complete)
@@ -137,7 +177,8 @@ impl HttpReader {
     /// the reply.
     #[must_use]
     pub fn end(&self) -> bool {
-        self.state == State::UntilEnd
+        // Of another status than 200 the number says enough.
+        self.state == State::UntilEnd || !matches!(self.status, 0 | 200)
     }
 
     /// Whether not a byte has come.
@@ -165,7 +206,10 @@ impl HttpReader {
 
     /// The reply, when it is complete.
     #[must_use]
-    pub fn into_reply(self) -> HttpReply {
+    pub fn into_reply(mut self) -> HttpReply {
+        if self.status != 200 {
+            self.words.extend(excerpt(&self.body));
+        }
         HttpReply {
             status: self.status,
             words: self.words,
@@ -211,7 +255,8 @@ impl HttpReader {
         let reason = reply.reason.unwrap_or_default();
         self.status = status;
         self.words = format!("{status} {reason}").trim_end().as_bytes().to_vec();
-        if status != 200 {
+        let may_be_answer = HttpStatus::may_hold_answer(status);
+        if status != 200 && !(may_be_answer && is_json(reply.headers)) {
             self.words.extend(excerpt(behind));
             self.state = State::Complete;
             return Ok(&[]);
@@ -298,6 +343,16 @@ fn excerpt(body: &[u8]) -> Vec<u8> {
         true => Vec::new(),
         false => b": ".iter().copied().chain(shown).collect(),
     }
+}
+
+fn is_json(headers: &[httparse::Header<'_>]) -> bool {
+    let mut types = headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case("content-type"));
+    types.any(|header| {
+        let value = header.value.to_ascii_lowercase();
+        value.windows(4).any(|word| word == b"json")
+    })
 }
 
 fn length(headers: &[httparse::Header<'_>]) -> Result<Length, String> {
@@ -387,6 +442,29 @@ mod tests {
         let reply = read(text, text.len());
         let told = reply.map(|reply| reply.map(|reply| (reply.status, reply.words)));
         assert_eq!(told, Ok(Some((401, b"401 Unauthorized: go away".to_vec()))));
+    }
+
+    #[test]
+    fn json_of_another_status_may_be_an_answer_but_for_what_is_final() {
+        for (status, body) in [
+            (500, &b"{}"[..]),
+            (404, b"{}"),
+            (429, b""),
+            (401, b""),
+            (302, b""),
+        ] {
+            let text = format!(
+                "HTTP/1.1 {status} Why\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+            );
+            let reply = read(text.as_bytes(), text.len());
+            let reply = reply.map(|reply| reply.map(|reply| (reply.status, reply.body)));
+            assert_eq!(reply, Ok(Some((status, body.to_vec()))));
+        }
+        let cut =
+            b"HTTP/1.1 502 Bad\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+        let mut reader = HttpReader::new(100);
+        assert_eq!(reader.push(cut), Ok(false));
+        assert!(reader.end());
     }
 
     #[test]

@@ -14,6 +14,6 @@ mod request;
 
 pub use decode::{Undecodable, decode};
 pub use frame::{BadFrame, FrameReader, frame};
-pub use http::{HttpReader, HttpReply, post};
+pub use http::{HttpReader, HttpReply, HttpStatus, post};
 pub use reply::{Handles, Reply, ReplyClass, Stats, ZombieDecision, ZombieRecord};
 pub use request::{Base, Field, Request, UserIdentity, UserOrigin, Value, encode};

@@ -459,8 +459,8 @@ fn a_refusal_of_the_proxy_is_final_and_told_with_its_number() {
         "400 Bad Request",
         "401 Unauthorized",
         "403 Forbidden",
-        "404 Not Found",
         "413 Payload Too Large",
+        "422 Unprocessable Content",
     ] {
         let (told, primary, backup) = with_backup(status(line), &[]);
         assert_status(&told, Status::Rejected);
@@ -473,6 +473,60 @@ fn a_refusal_of_the_proxy_is_final_and_told_with_its_number() {
     let (told, primary, _backup) = with_backup(early, &[]);
     assert_status(&told, Status::Rejected);
     assert_eq!(told.port, primary.port);
+}
+
+/// They say that no ecFlow server took the command: a healthy backup has it in the end.
+#[test]
+fn a_proxy_that_has_no_time_or_no_place_for_it_is_left_for_the_backup() {
+    for line in [
+        "404 Not Found",
+        "405 Method Not Allowed",
+        "408 Request Timeout",
+        "421 Misdirected Request",
+        "425 Too Early",
+        "429 Too Many Requests",
+    ] {
+        let (told, primary, backup) = with_backup(status(line), &[]);
+        assert_ok(&told, backup.port);
+        for (outcome, _, note) in told.at(primary.port) {
+            assert_eq!(outcome, "NOT_SENT", "{line}");
+            assert!(note.contains(&line[..3]), "{note}");
+        }
+    }
+}
+
+/// A command that must not be sent twice is sent on after these, and not after others.
+#[test]
+fn what_no_server_took_may_be_sent_again_whatever_it_is() {
+    for (line, status_wanted) in [
+        ("429 Too Many Requests", Status::Ok),
+        ("409 Conflict", Status::UnknownOutcome),
+        ("503 Service Unavailable", Status::UnknownOutcome),
+    ] {
+        let front = Front::scripted(&replies::text("a"), &[status(line), length()]);
+        let told = client(front.port, HTTP, &[]).task(&["--queue=q", "active"]);
+        assert_status(&told, status_wanted);
+    }
+}
+
+fn json_with(status: &str, body: &str) -> Answer {
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}");
+    Answer::Bytes(format!("{head}\r\n\r\n{body}").into_bytes())
+}
+
+/// What ecFlow itself says counts, whatever number a front has put before it.
+#[test]
+fn an_answer_of_ecflows_counts_with_any_status_that_is_not_final() {
+    for line in ["404 Not Found", "500 Internal Server Error", "202 Accepted"] {
+        let json = json_with(line, &replies::error("no such node"));
+        let (told, primary, backup) = with_backup(json, &[]);
+        assert_status(&told, Status::Rejected);
+        assert_eq!((told.attempts, told.port), (1, primary.port), "{line}");
+        assert!(told.error.contains("no such node"), "{}", told.error);
+        assert_eq!(backup.count(), 0);
+    }
 }
 
 #[test]
