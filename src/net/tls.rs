@@ -60,7 +60,10 @@ impl Trust {
         }
         let mut roots = RootCertStore::empty();
         let now = UnixTime::now();
-        let authorities = certificates.iter().filter(|one| may_sign(one, now));
+        let is_alone = certificates.len() == 1;
+        let authorities = certificates
+            .iter()
+            .filter(|one| may_sign(one, is_alone, now));
         roots.add_parsable_certificates(authorities.cloned());
         let provider = Arc::new(ring::default_provider());
         let verifier = Verifier {
@@ -223,18 +226,20 @@ fn has_names(certificate: &CertificateDer<'_>) -> bool {
     matches!(names, Some(Ok(Some(_))))
 }
 
-/// Whether a certificate of the file may sign others: it is valid today, and does not say that
-/// it is no authority.
-fn may_sign(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+/// Whether a certificate of the file may sign others: it is valid today, and says that it is an
+/// authority. One that says nothing of it, as those of version 1 do, is taken for a private
+/// authority where it `is_alone` in the file; of several, each stands for its own server.
+fn may_sign(certificate: &CertificateDer<'_>, is_alone: bool, now: UnixTime) -> bool {
     let Ok(parsed) = read(certificate) else {
         return false;
     };
     let constraints = parsed.tbs_certificate.get::<BasicConstraints>();
-    let is_leaf = matches!(
-        constraints,
-        Ok(Some((_, BasicConstraints { ca: false, .. })))
-    );
-    !is_leaf && check_dates(certificate, now).is_ok()
+    let is_authority = match constraints {
+        Ok(Some((_, BasicConstraints { ca, .. }))) => ca,
+        Ok(None) => is_alone,
+        Err(_) => false,
+    };
+    is_authority && check_dates(certificate, now).is_ok()
 }
 
 /// Whether `der` is a sequence with this content (shorter than 128 bytes, as these all are).

@@ -129,7 +129,12 @@ impl Authority {
 
     /// An authority whose own time is over.
     pub fn expired() -> Self {
-        let Certificate { certificate, key } = Certificate::expired();
+        Self::by(Certificate::expired())
+    }
+
+    /// Somebody who signs with this certificate, whether or not it says that he may.
+    pub fn by(own: Certificate) -> Self {
+        let Certificate { certificate, key } = own;
         let place = Place::new();
         fs::write(place.0.join("authority.crt"), &certificate).expect("a file");
         fs::write(place.0.join("authority.key"), &key).expect("a file");

@@ -133,6 +133,25 @@ fn a_certificate_in_the_file_is_refused_out_of_its_time() {
     }
 }
 
+/// A server that the file lists may not vouch for another, whose name it has put into a
+/// certificate. Alone in the file, such a certificate stands for a private authority.
+#[test]
+fn a_server_of_several_in_the_file_vouches_for_nobody() {
+    for old in [
+        Certificate::version_one(),
+        Certificate::for_names("DNS:a.example"),
+    ] {
+        let one = Authority::by(old);
+        let other = Certificate::version_one();
+        let both = format!("{}{}", one.certificate, other.certificate);
+        let issued = one.issue("IP:127.0.0.1");
+        assert_not_trusted(ask(&issued, &both, "127.0.0.1"));
+    }
+    let old = Authority::by(Certificate::version_one());
+    let issued = old.issue("IP:127.0.0.1");
+    assert_eq!(ask(&issued, &old.certificate, "127.0.0.1").0.status, 0);
+}
+
 #[test]
 fn nobody_else_is_trusted() {
     let authority = Authority::new();
