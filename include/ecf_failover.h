@@ -36,10 +36,10 @@
  * Signals. No handler is installed and SIGPIPE is never raised. Only ecf_client_cancel and
  *   ecf_client_resume may be called from a signal handler. A signal does not shorten a wait.
  * Fork. Between calls a process may fork: parent and child go on independently, each with its
- *   own copy of every handle. In the child names are looked up by plain getaddrinfo, which may
- *   outlast the deadline; numeric addresses and localhost need no look-up. No descriptor stays
- *   open between calls, and none that is open during a call is inherited by a program that is
- *   executed.
+ *   own copy of every handle. In the child of a process that had looked names up before, names
+ *   are looked up by plain getaddrinfo, which may outlast the deadline; numeric addresses and
+ *   localhost need no look-up. No descriptor stays open between calls, and none that is open
+ *   during a call is inherited by a program that is executed.
  * Files. With ECF_FAILOVER_PROFILE=fast, and unless ECF_FAILOVER_MEMORY says otherwise, what is
  *   known of dead hosts is kept in a file of 4 KiB at most in XDG_RUNTIME_DIR, TMPDIR or /tmp.
  *   It is never waited for, and decides only the order of hosts and pauses.
@@ -368,7 +368,7 @@ ecf_status ecf_client_explain(const struct ecf_client *client,
  * Ends every command in progress on this client within 50 ms, and every later one at once,
  * with ECF_ERR_CANCELLED, until ecf_client_resume. A confirmed reply that is already there
  * beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a
- * signal handler: it touches atomics only.
+ * signal handler: it touches atomics, and makes a system call for each command that waits.
  *
  * @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
  *

@@ -179,8 +179,7 @@ pub(super) fn problem(settings: &Settings) -> Option<String> {
     let Some(file) = file(settings) else {
         return Some("no directory for the node's memory: it is kept in the handle".into());
     };
-    // What is in it stays; one that is not there is made.
-    match file.edit(&mut <[u8]>::to_vec) {
+    match file.inspect() {
         Ok(()) | Err(NoFile::Absent | NoFile::Taken) => None,
         Err(NoFile::Unusable(why)) => Some(format!(
             "{}: not usable as the node's memory: {why}; it is kept in the handle",

@@ -181,7 +181,7 @@ impl<'a> Taken<'a> {
         let mut before = Vec::new();
         if let Some(sigaction) = host.sigaction {
             for signal in SIGNALS {
-                // SAFETY: all-zero sigactions are valid, and the handler touches atomics only.
+                // SAFETY: all-zero sigactions are valid, and the handler does what a handler may.
                 unsafe {
                     let mut shells: libc::sigaction = mem::zeroed();
                     sigaction(signal, ptr::null(), &raw mut shells);

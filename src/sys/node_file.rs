@@ -70,6 +70,27 @@ impl NodeFile {
         Ok(self.contents(&file)?)
     }
 
+    /// Whether it can be used, or could be made; makes nothing.
+    pub(crate) fn inspect(&self) -> Result<(), NoFile> {
+        if !may_write(self.longest) {
+            return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
+        }
+        match self.open(libc::O_RDWR) {
+            Ok(_) => Ok(()),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                let directory = self.path.parent().unwrap_or(Path::new("."));
+                let name =
+                    CString::new(directory.as_os_str().as_bytes()).map_err(io::Error::from)?;
+                // SAFETY: a NUL-terminated name.
+                match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
+                    0 => Ok(()),
+                    _ => Err(NoFile::Unusable(io::Error::last_os_error())),
+                }
+            }
+            Err(why) => Err(NoFile::Unusable(why)),
+        }
+    }
+
     /// Replaces all of it by what `change` makes of it. Waits a few milliseconds for its turn,
     /// no longer: a process that was stopped while it wrote holds nobody up.
     pub(crate) fn edit(&self, change: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Result<(), NoFile> {

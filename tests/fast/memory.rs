@@ -56,6 +56,23 @@ fn what_one_process_found_the_next_one_knows() {
     assert!(fs::metadata(file).unwrap().len() <= 4_096);
 }
 
+/// Looking whether all is well changes nothing.
+#[test]
+fn a_check_makes_no_file() {
+    let (directory, file) = place("checked");
+    let environment = [
+        ("XDG_RUNTIME_DIR", directory.to_str().unwrap()),
+        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_HOST", "127.0.0.1"),
+    ];
+    Program::new(PROGRAM, &environment).args(&["--check"]).run();
+    assert!(!file.exists());
+    fs::create_dir(&file).unwrap();
+    let told = Program::new(PROGRAM, &environment).args(&["--check"]).run();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("not usable as the node's memory"), "{told}");
+}
+
 #[test]
 fn damaged_foreign_old_and_absent_files_are_no_obstacle() {
     let (directory, file) = place("damaged");

@@ -16,14 +16,13 @@ fn manual_pages_and_completion_are_installed() {
             "bash-completion/completions/ecf_client",
             "completions/ecf_client",
         ),
-        (
-            "bash-completion/completions/ecflow_client",
-            "completions/ecf_client",
-        ),
     ] {
         let installed = package.prefix.join("share").join(installed);
         let installed = fs::read(&installed).unwrap_or_else(|why| panic!("{installed:?}: {why}"));
         let source = fs::read(source_root().join(source)).unwrap();
         assert_eq!(installed, source);
     }
+    // What belongs to ecFlow's own package is left to it.
+    let completions = package.prefix.join("share/bash-completion/completions");
+    assert!(!completions.join("ecflow_client").exists());
 }
