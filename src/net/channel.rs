@@ -1,12 +1,10 @@
-//! A connection that carries bytes, in the clear or inside TLS. Nothing in it blocks.
+//! What carries the bytes of a connection: as they are, or inside TLS. A transport is a module
+//! that implements [`Channel`]. Nothing in it blocks.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
-use super::Security;
-#[cfg(feature = "tls")]
-use super::tls;
-use crate::model::{AttemptResult, Cure, Endpoint};
+use crate::model::Cure;
 
 /// What a channel waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,101 +15,71 @@ pub(super) enum Direction {
 }
 
 /// Words for an error, and whether a retry could help.
-pub(super) struct Told {
+pub(super) struct Described {
     pub(super) what: String,
     pub(super) cure: Cure,
 }
 
-pub(super) enum Channel {
-    Plain(TcpStream),
-    #[cfg(feature = "tls")]
-    Tls(Box<tls::TlsStream>),
-}
-
-impl Channel {
-    #[cfg_attr(
-        not(feature = "tls"),
-        allow(unused_variables, clippy::unnecessary_wraps)
-    )]
-    pub(super) fn new(
-        stream: TcpStream,
-        security: &Security,
-        endpoint: &Endpoint,
-    ) -> Result<Self, AttemptResult> {
-        match security {
-            Security::Plain => Ok(Self::Plain(stream)),
-            #[cfg(feature = "tls")]
-            Security::Tls(trust) => {
-                tls::TlsStream::new(stream, trust, endpoint).map(|tls| Self::Tls(Box::new(tls)))
-            }
-        }
-    }
-
-    pub(super) fn stream(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.stream(),
-        }
-    }
+pub(super) trait Channel {
+    /// The connection below, to be waited for.
+    fn stream(&self) -> &TcpStream;
 
     /// Goes on with the handshake; `None` when there is nothing left to do.
-    pub(super) fn shake_hands(&mut self) -> io::Result<Option<Direction>> {
-        match self {
-            Self::Plain(_) => Ok(None),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.shake_hands(),
-        }
-    }
+    fn shake_hands(&mut self) -> io::Result<Option<Direction>>;
 
     /// Takes some of `bytes`. They have left only when [`Channel::flush`] succeeds.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.write(bytes),
-        }
-    }
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Hands everything that was taken to the kernel.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(_) => Ok(()),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.flush(),
-        }
-    }
+    fn flush(&mut self) -> io::Result<()>;
 
     /// Reads some bytes; 0 where the peer has ended the conversation.
-    pub(super) fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(piece),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.read(piece),
-        }
-    }
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize>;
 
     /// Whether bytes for the caller may be here that the socket does not have any more.
-    pub(super) fn may_hold_bytes(&self) -> bool {
-        !matches!(self, Self::Plain(_))
+    fn may_hold_bytes(&self) -> bool;
+
+    /// What an error of this channel means.
+    fn describe(&self, why: &io::Error) -> Described;
+
+    /// What a server that closes without a byte may be, for the end of a sentence.
+    fn hint_at_silent_end(&self) -> &'static str;
+}
+
+/// Bytes as they are.
+impl Channel for TcpStream {
+    fn stream(&self) -> &TcpStream {
+        self
     }
 
-    pub(super) fn told(&self, why: &io::Error) -> Told {
-        match self {
-            Self::Plain(_) => Told {
-                what: why.to_string(),
-                cure: Cure::Retry,
-            },
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls::told(why, tls.is_handshaking()),
+    fn shake_hands(&mut self) -> io::Result<Option<Direction>> {
+        Ok(None)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(self, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, piece)
+    }
+
+    fn may_hold_bytes(&self) -> bool {
+        false
+    }
+
+    fn describe(&self, why: &io::Error) -> Described {
+        Described {
+            what: why.to_string(),
+            cure: Cure::Retry,
         }
     }
 
-    /// What a server that closes without a byte may be.
-    pub(super) fn hint_at_end(&self, is_untouched: bool) -> &'static str {
-        match (self, is_untouched) {
-            (Self::Plain(_), true) => "; a server that speaks TLS does so",
-            _ => "",
-        }
+    fn hint_at_silent_end(&self) -> &'static str {
+        "; a server that speaks TLS does so"
     }
 }

@@ -490,7 +490,7 @@ fn outcome(stream: &TcpStream, address: &SocketAddr) -> Option<io::Result<()>> {
 /// Where nobody listens on a port that the kernel hands out to clients, a socket can be
 /// connected to itself.
 fn not_itself(stream: &TcpStream, address: &SocketAddr) -> io::Result<()> {
-    if address.ip().is_loopback() && stream.local_addr()? == *address {
+    if stream.local_addr()? == *address {
         return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
     }
     Ok(())

@@ -80,7 +80,7 @@ pub fn exchange(
         notice_a_dead_peer(&stream);
     }
     let mut conversation = Conversation {
-        channel: Channel::new(stream, exchange.security, endpoint)?,
+        channel: exchange.security.channel(stream, endpoint)?,
         silence: limits.silence,
         end,
         until: end,
@@ -100,7 +100,7 @@ pub fn exchange(
 
 /// A connection and the time that is left for it.
 struct Conversation<'a, 'c, 'w> {
-    channel: Channel,
+    channel: Box<dyn Channel>,
     silence: Millis,
     /// Of the whole attempt.
     end: Millis,
@@ -170,10 +170,10 @@ impl Conversation<'_, '_, '_> {
                     self.wait(for_(direction), SILENCE).map_err(stopped)?;
                 }
                 Err(why) => {
-                    let told = self.channel.told(&why);
+                    let described = self.channel.describe(&why);
                     return Err(AttemptResult {
-                        cure: told.cure,
-                        ..failed(Stage::Tls, Sent::No, fault::errno(&why), told.what)
+                        cure: described.cure,
+                        ..failed(Stage::Tls, Sent::No, fault::errno(&why), described.what)
                     });
                 }
             }
@@ -208,9 +208,9 @@ impl Conversation<'_, '_, '_> {
                     self.wait(For::Writing, silence).map_err(stopped)?;
                 }
                 Err(why) => {
-                    let told = self.channel.told(&why).what;
+                    let described = self.channel.describe(&why).what;
                     let errno = fault::errno(&why);
-                    return Err(failed(Stage::Write, Sent::No, errno, words(&told)));
+                    return Err(failed(Stage::Write, Sent::No, errno, words(&described)));
                 }
             }
         }
@@ -227,7 +227,11 @@ impl Conversation<'_, '_, '_> {
             match self.channel.read(&mut piece) {
                 Ok(0) if receiver.end() => return Ok(()),
                 Ok(0) => {
-                    let hint = self.channel.hint_at_end(receiver.is_untouched());
+                    let hint = if receiver.is_untouched() {
+                        self.channel.hint_at_silent_end()
+                    } else {
+                        ""
+                    };
                     let why = format!("the server closed the connection{hint}");
                     return Err(unusable(0, with_progress(&why, receiver)));
                 }
@@ -247,8 +251,11 @@ impl Conversation<'_, '_, '_> {
                         .map_err(|stop| unread(stop, receiver))?;
                 }
                 Err(why) => {
-                    let told = self.channel.told(&why).what;
-                    return Err(unusable(fault::errno(&why), with_progress(&told, receiver)));
+                    let described = self.channel.describe(&why).what;
+                    return Err(unusable(
+                        fault::errno(&why),
+                        with_progress(&described, receiver),
+                    ));
                 }
             }
         }

@@ -20,7 +20,11 @@ pub use resolve::{AddressBook, Patience};
 #[cfg(feature = "tls")]
 pub use tls::{NameCheck, Trust};
 
-use crate::model::{AttemptResult, Cure, Fault, Millis, Outcome, Stage};
+use std::net::TcpStream;
+
+use crate::model::{AttemptResult, Cure, Endpoint, Fault, Millis, Outcome, Stage};
+
+use channel::Channel;
 
 /// The limits of one attempt, in milliseconds, counted from the begin of each stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,25 @@ pub enum Security {
     /// By TLS, with a server that this trusts.
     #[cfg(feature = "tls")]
     Tls(Trust),
+}
+
+impl Security {
+    /// The channel over a connection to `endpoint`.
+    #[cfg_attr(
+        not(feature = "tls"),
+        allow(unused_variables, clippy::unnecessary_wraps)
+    )]
+    fn channel(
+        &self,
+        stream: TcpStream,
+        endpoint: &Endpoint,
+    ) -> Result<Box<dyn Channel>, AttemptResult> {
+        match self {
+            Self::Plain => Ok(Box::new(stream)),
+            #[cfg(feature = "tls")]
+            Self::Tls(trust) => Ok(Box::new(tls::TlsStream::new(stream, trust, endpoint)?)),
+        }
+    }
 }
 
 /// Whether the request left.

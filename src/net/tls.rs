@@ -24,7 +24,7 @@ use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 
-use super::channel::{Direction, Told};
+use super::channel::{Channel, Described, Direction};
 use super::{Sent, failed};
 use crate::model::{AttemptResult, Cure, Endpoint, Host, Stage};
 
@@ -283,16 +283,23 @@ impl TlsStream {
         }
     }
 
-    pub(super) fn is_handshaking(&self) -> bool {
-        self.connection.is_handshaking()
+    fn process(&mut self) -> io::Result<()> {
+        self.connection.process_new_packets().map_err(|why| {
+            // The alert that tells the server; nobody waits for it.
+            self.connection.write_tls(&mut Socket(&self.stream)).ok();
+            io::Error::other(why)
+        })?;
+        Ok(())
     }
+}
 
-    pub(super) fn stream(&self) -> &TcpStream {
+impl Channel for TlsStream {
+    fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
     /// One step: what is there is written or read, then the caller looks at the time.
-    pub(super) fn shake_hands(&mut self) -> io::Result<Option<Direction>> {
+    fn shake_hands(&mut self) -> io::Result<Option<Direction>> {
         match self.flush() {
             Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Some(Direction::Out));
@@ -321,7 +328,7 @@ impl TlsStream {
         })
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.flush()?;
         let piece = &bytes[..bytes.len().min(RECORD)];
         let taken = self.connection.writer().write(piece)?;
@@ -331,14 +338,14 @@ impl TlsStream {
         }
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
             self.connection.write_tls(&mut Socket(&self.stream))?;
         }
         Ok(())
     }
 
-    pub(super) fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         match self.connection.reader().read(piece) {
             Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
             read => return read,
@@ -356,13 +363,16 @@ impl TlsStream {
         }
     }
 
-    fn process(&mut self) -> io::Result<()> {
-        self.connection.process_new_packets().map_err(|why| {
-            // The alert that tells the server; nobody waits for it.
-            self.connection.write_tls(&mut Socket(&self.stream)).ok();
-            io::Error::other(why)
-        })?;
-        Ok(())
+    fn may_hold_bytes(&self) -> bool {
+        true
+    }
+
+    fn describe(&self, why: &io::Error) -> Described {
+        describe(why, self.connection.is_handshaking())
+    }
+
+    fn hint_at_silent_end(&self) -> &'static str {
+        ""
     }
 }
 
@@ -396,8 +406,8 @@ const REJECTED: &str = "certificates were rejected";
 const NO_TLS: &str = "TLS was spoken to servers that do not speak it";
 
 /// What an error means, in words, and whether a retry could help.
-pub(super) fn told(why: &io::Error, is_handshaking: bool) -> Told {
-    let plain = |cure, what: String| Told { what, cure };
+fn describe(why: &io::Error, is_handshaking: bool) -> Described {
+    let plain = |cure, what: String| Described { what, cure };
     let Some(inner) = why.get_ref().and_then(|inner| inner.downcast_ref()) else {
         return plain(Cure::Retry, why.to_string());
     };
