@@ -14,9 +14,6 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -27,7 +24,7 @@ use std::time::{Duration, Instant};
 use ecf_failover::config::{Configuration, Repeat, TaskIdentity};
 use ecf_failover::policy::{Action, Ecflow, Kind, Outcome, Policy, Rules};
 use ecf_failover::wire::{self, Base, Value};
-use harness::{Handle, Server, ecflow_client};
+use testkit::{Handle, Server, ecflow_client};
 
 const ROUNDS: usize = 400;
 /// A process is some fifty times dearer, and is measured less often.

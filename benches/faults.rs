@@ -15,8 +15,6 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
 #[allow(dead_code, reason = "the suite uses the rest")]
 #[path = "../tests/faults/rows.rs"]
 mod rows;
@@ -25,8 +23,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Handle, ecflow_client};
 use rows::{Row, Server, Stage, rows, words};
+use testkit::{Handle, ecflow_client};
 
 /// Long enough for three attempts 10 s apart, whose first two take a few seconds each.
 const LASTS: Duration = Duration::from_secs(45);

@@ -11,13 +11,10 @@
     reason = "test code ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{Peer, Program, compile, library_directory, replies, scratch, source_root};
+use testkit::{Peer, Program, compile, library_directory, replies, scratch, source_root};
 
 const COMPILERS: &[(&str, &str)] = &[("gcc", "g++"), ("clang", "clang++")];
 const C_MODES: &[&str] = &["-std=c99", "-std=c11", "-std=c17"];
@@ -66,7 +63,7 @@ fn a_c_program_finds_the_contract_kept_and_leaks_nothing() {
 fn a_command_leaks_nothing_whether_it_succeeds_or_fails() {
     let program = compile("gcc", "-std=c99", "tests/c/job.c", &["-g"]);
     let peer = Peer::answering(&replies::ok());
-    let (live, dead) = (peer.port.to_string(), harness::refused_port().to_string());
+    let (live, dead) = (peer.port.to_string(), testkit::refused_port().to_string());
     for (host, port, extra) in [
         ("127.0.0.1", &live, ("ECF_RID", "1")),
         ("localhost", &live, ("ECF_DEBUG_CLIENT", "1")),
@@ -119,7 +116,7 @@ fn nothing_is_printed_unless_it_is_asked_for_and_no_secret_ever() {
     let text = "#include \"ecf_failover.h\"\nint main(void) { const char *argv[] = { \"--meter=m\", \"1\" };\n ecf_client *c = ecf_client_new(); ecf_status s = ecf_send_task_cmd(c, 2, argv, 0);\n ecf_client_free(c); return (int)s; }\n";
     fs::write(&source, text).unwrap();
     let program = compile("gcc", "-std=c99", source.to_str().unwrap(), &[]);
-    let port = harness::refused_port().to_string();
+    let port = testkit::refused_port().to_string();
     let environment = [
         ("ECF_HOST", "127.0.0.1"),
         ("ECF_PORT", port.as_str()),

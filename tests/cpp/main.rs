@@ -11,15 +11,12 @@
     reason = "test code ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::OnceLock;
 
-use harness::{Peer, Program, compile, refused_port, replies, scratch};
+use testkit::{Peer, Program, compile, refused_port, replies, scratch};
 
 const COMPILERS: [&str; 2] = ["g++", "clang++"];
 const STRICT: [&str; 3] = ["-Wshadow", "-Wconversion", "-pthread"];

@@ -13,9 +13,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod cases;
 mod differences;
 mod json;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::harness::frame;
+use testkit::frame;
 
 /// Longer than any answer of a server that lives.
 const LIMIT: Duration = Duration::from_secs(10);

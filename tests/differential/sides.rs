@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use ecf_failover::ffi::ecf_status;
 
 use crate::cases::{self, Case};
-use crate::harness::{Handle, Peer, Program, Server, replies, source_root};
 use crate::proxy::{Proxy, ask};
 use crate::words::CommandLine;
+use testkit::{Handle, Peer, Program, Server, replies, source_root};
 
 /// What one client did with a command line.
 pub(crate) struct Seen {

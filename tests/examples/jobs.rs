@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Server, library_directory, source_root};
+use testkit::{Server, library_directory, source_root};
 
 /// Programs that write down that they were used, and do what the real one does.
 fn install(directory: &Path, name: &str, program: &str) {

@@ -12,8 +12,5 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod jobs;
 mod programs;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::ecf_status::*;
 
-use crate::harness::{
+use testkit::{
     Peer, Program, Server, compile, library_directory, refused_port, replies, scratch, source_root,
 };
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use ecf_failover::config::KEYS;
 
-use crate::harness::source_root;
+use testkit::source_root;
 
 fn read(path: &str) -> String {
     fs::read_to_string(source_root().join(path)).expect("a file")

@@ -12,9 +12,6 @@
     reason = "test code ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod guide;
 
 use std::fs;
@@ -26,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::ecf_status::{self, *};
-use harness::{
+use testkit::{
     Act, FullBacklog, Peer, Program, Server, compile, frame, refused_port, replies, scratch,
 };
 

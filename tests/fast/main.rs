@@ -13,9 +13,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod memory;
 mod network;
 mod node;
@@ -24,7 +21,7 @@ mod servers;
 
 use std::fs;
 
-use harness::{Handle, scratch};
+use testkit::{Handle, scratch};
 
 /// A hostfile that lists these ports of 127.0.0.1.
 fn hostfile(name: &str, ports: &[u16]) -> String {

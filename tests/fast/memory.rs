@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Act, Peer, Program, frame, refused_port, replies, scratch};
 use crate::hostfile;
+use testkit::{Act, Peer, Program, frame, refused_port, replies, scratch};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client;
-use crate::harness::{Peer, Program, namespace, replies, scratch};
+use testkit::{Peer, Program, namespace, replies, scratch};
 
 const THIS: &str = "network::a_host_that_goes_away_without_a_word_is_noticed_in_seconds";
 

@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{
+use crate::hostfile;
+use testkit::{
     Act, FullBacklog, Handle, Peer, Program, frame, namespace, refused_port, replies, scratch,
 };
-use crate::hostfile;
 
 const WORK: &str = "FAST_WORKER";
 

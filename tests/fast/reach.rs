@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::{ecf_attempt, ecf_attempt_port, ecf_kind, ecf_outcome, ecf_status};
 
-use crate::harness::{Act, FullBacklog, Peer, frame, refused_port, replies};
 use crate::{client, hostfile};
+use testkit::{Act, FullBacklog, Peer, frame, refused_port, replies};
 
 /// Profile ecflow needs at least 10 s for what takes milliseconds here.
 const SOON: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client;
-use crate::harness::Server;
+use testkit::Server;
 
 /// Waits until a server's log tells so often that it took a command.
 fn is_logged(server: &Server, command: &str, times: usize) {

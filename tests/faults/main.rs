@@ -16,9 +16,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod manners;
 mod names;
 mod native;

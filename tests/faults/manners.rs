@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crate::harness::{
-    Act, Peer, Program, compile, frame, library_directory, refused_port, replies,
-};
+use testkit::{Act, Peer, Program, compile, frame, library_directory, refused_port, replies};
 
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

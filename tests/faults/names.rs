@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{
-    Act, Handle, Peer, Program, frame, namespace, refused_port, replies, scratch,
-};
+use testkit::{Act, Handle, Peer, Program, frame, namespace, refused_port, replies, scratch};
 
 const THIS: &str = "names::names_that_are_unknown_fail_hang_or_are_remembered";
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::client::Status;
 
-use crate::harness::{FullBacklog, Handle, Told};
 use crate::rows::{Row, Stage, rows, words};
+use testkit::{FullBacklog, Handle, Told};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Profile {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Handle, Peer, Told, namespace, replies, scratch};
+use testkit::{Handle, Peer, Told, namespace, replies, scratch};
 
 const THIS: &str = "network::unreachable_hosts_and_exhausted_ports_are_told_and_passed_over";
 

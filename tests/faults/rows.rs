@@ -5,7 +5,7 @@ use std::fs;
 
 use serde::Deserialize;
 
-use crate::harness::{Act, Peer, refused_port, scratch};
+use testkit::{Act, Peer, refused_port, scratch};
 
 /// One fault.
 #[derive(Clone, Debug, Deserialize)]

@@ -12,15 +12,12 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use harness::{Program, Server, library_directory, refused_port, scratch, source_root};
+use testkit::{Program, Server, library_directory, refused_port, scratch, source_root};
 
 /// As the module's users compile: to the standard, with every check that there is.
 const STRICT: &[&str] = &[

@@ -14,9 +14,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -27,8 +24,8 @@ use ecf_failover::command::COMMANDS;
 use ecf_failover::config::Configuration;
 use ecf_failover::policy::Kind;
 use ecf_failover::wire::{self, Base, Request, UserIdentity, Value};
-use harness::{Act, Peer, frame};
 use serde::de::{Deserialize, Deserializer, Visitor};
+use testkit::{Act, Peer, frame};
 
 /// Rows whose request or end differs from ecflow_client's, on purpose.
 const DIFFERENCES: &[(&str, &str)] = &[
@@ -440,7 +437,7 @@ const PASSWORD_FILES: &str = "/tmp/ecflow-capture/cap592/pw/";
 
 /// The same files for a peer at `port`, and for this user and host.
 fn password_files(port: u16) -> PathBuf {
-    let directory = harness::scratch("golden-passwords");
+    let directory = testkit::scratch("golden-passwords");
     let user = told_by("id", "-un");
     let host = told_by("uname", "-n");
     for (name, text) in [
@@ -460,7 +457,7 @@ fn password_files(port: u16) -> PathBuf {
 }
 
 fn told_by(program: &str, argument: &str) -> String {
-    let text = harness::Program::new(program, &[])
+    let text = testkit::Program::new(program, &[])
         .args(&[argument])
         .succeed();
     text.trim().to_owned()
@@ -468,7 +465,7 @@ fn told_by(program: &str, argument: &str) -> String {
 
 /// The recording's places, moved here.
 fn here(word: &[u8], port: u16) -> Vec<u8> {
-    let files = harness::source_root().join("tests/golden/files");
+    let files = testkit::source_root().join("tests/golden/files");
     let text = String::from_utf8(word.to_vec());
     let Ok(text) = text else {
         return word.to_vec();

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::source_root;
 use crate::package::*;
+use testkit::source_root;
 
 /// The shared libraries that a program or a library asks for.
 fn needed(program: &Path) -> String {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{library_directory, scratch, source_root};
 use crate::package::*;
+use testkit::{library_directory, scratch, source_root};
 
 /// Calls that would end the host process, start another one or a thread, or change what belongs
 /// to the whole process.

@@ -12,9 +12,6 @@
     reason = "test code ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod consumers;
 mod library;
 mod options;

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::harness::source_root;
 use crate::package::*;
+use testkit::source_root;
 
 const CARGO: &str = r#"#!/bin/sh
 asked=asked

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use crate::harness::{Program, Server, scratch, source_root};
+use testkit::{Program, Server, scratch, source_root};
 
 /// A directory that is removed at the end: an installed package takes 80 MB.
 pub(crate) struct Directory(PathBuf);

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::harness::source_root;
 use crate::package::*;
+use testkit::source_root;
 
 #[test]
 fn manual_pages_and_completion_are_installed() {

@@ -1,7 +1,7 @@
 //! What an installed package offers to job scripts.
 
-use crate::harness::{Program, Server};
 use crate::package::*;
+use testkit::{Program, Server};
 
 #[test]
 fn job_scripts_find_the_program_and_the_builtin_in_the_installed_tree() {

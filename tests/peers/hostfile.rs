@@ -4,7 +4,7 @@ use std::fs;
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Act, Handle, Peer, Program, frame, refused_port, replies, scratch};
+use testkit::{Act, Handle, Peer, Program, frame, refused_port, replies, scratch};
 
 #[test]
 fn an_entry_without_a_port_means_3141_or_the_primarys() {

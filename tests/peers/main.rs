@@ -12,9 +12,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod hostfile;
 mod outcomes;
 mod replies;

@@ -7,7 +7,7 @@ use std::ptr;
 
 use ecf_failover::ffi::*;
 
-use crate::harness::{Act, Handle, Peer, frame, replies, scratch};
+use testkit::{Act, Handle, Peer, frame, replies, scratch};
 
 /// What a host does with an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Act, Handle, Peer, frame, replies};
+use testkit::{Act, Handle, Peer, frame, replies};
 
 fn denied(port: u16) -> Handle {
     Handle::quick(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::{ecf_kind, ecf_status};
 
-use crate::harness::{Act, Handle, Peer, frame, refused_port, replies, scratch};
+use testkit::{Act, Handle, Peer, frame, refused_port, replies, scratch};
 
 fn ok() -> Peer {
     Peer::answering(&replies::ok())
@@ -57,7 +57,7 @@ fn progress_may_have_a_deadline_of_its_own() {
         ("ECF_FAILOVER_PROGRESS_TIMEOUT", "0.3"),
         ("ECF_TIMEOUT", "2"),
     ];
-    let client = Handle::quick(crate::harness::refused_port(), &settings);
+    let client = Handle::quick(testkit::refused_port(), &settings);
     for (argv, ends_early) in [
         (&["--meter=m", "1"][..], true),
         (&["--event=e"], true),
@@ -236,7 +236,7 @@ fn a_setting_of_one_delegated_command_is_for_that_command_only() {
 #[test]
 fn nothing_is_sent_in_the_clear_that_was_meant_to_be_protected() {
     let primary = ok();
-    let empty = crate::harness::scratch("no-certificates");
+    let empty = testkit::scratch("no-certificates");
     let empty = empty.to_str().unwrap();
     for settings in [
         [("ECF_SSL", "1"), ("ECF_SSL_DIR", empty)],
@@ -267,7 +267,7 @@ fn nothing_is_sent_in_the_clear_that_was_meant_to_be_protected() {
 
 #[test]
 fn a_check_tells_what_native_commands_would_be_refused_for() {
-    let empty = crate::harness::scratch("no-certificates");
+    let empty = testkit::scratch("no-certificates");
     for (key, value) in [("ECF_SSL", "1"), ("ECF_USER", "fred"), ("ECF_NAME", "s/t")] {
         let directory = ("ECF_SSL_DIR", empty.to_str().unwrap());
         let client = Handle::quick(1, &[(key, value), directory]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::{ecf_kind, ecf_status};
 
-use crate::harness::{Act, Handle, Peer, refused_port, replies};
+use testkit::{Act, Handle, Peer, refused_port, replies};
 
 const UNKNOWN: i32 = ecf_status::ECF_ERR_UNKNOWN_OUTCOME as i32;
 const CANCELLED: i32 = ecf_status::ECF_ERR_CANCELLED as i32;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::{ecf_kind, ecf_status};
 
-use crate::harness::{Act, Handle, Peer, ecflow_client, refused_port, scratch};
+use testkit::{Act, Handle, Peer, ecflow_client, refused_port, scratch};
 
 /// Seconds and ports.
 type Attempts = Vec<(f64, u16)>;

@@ -13,9 +13,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
@@ -24,7 +21,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Act, Peer, Program, Server, ecflow_client, refused_port, scratch};
+use testkit::{Act, Peer, Program, Server, ecflow_client, refused_port, scratch};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 

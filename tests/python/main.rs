@@ -12,13 +12,10 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 use std::fs;
 
 use ecf_failover::ffi::{ecf_kind, ecf_outcome, ecf_status};
-use harness::{Program, Server, library_directory, refused_port, source_root};
+use testkit::{Program, Server, library_directory, refused_port, source_root};
 
 #[test]
 fn the_module_sends_delegates_and_raises() {

@@ -4,7 +4,7 @@ use std::fs;
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Handle, Server, Told, refused_port, scratch};
+use testkit::{Handle, Server, Told, refused_port, scratch};
 
 /// A client whose primary is `primary` and whose hostfile names the other ports in order.
 fn client(primary: u16, backups: &[u16]) -> Handle {
@@ -146,7 +146,7 @@ fn a_primary_that_comes_back_is_used_again() {
 /// The shared library in a C program, with the environment of a job.
 #[test]
 fn a_job_in_c_with_ecflows_environment_reaches_the_backup() {
-    use crate::harness::{Program, compile};
+    use testkit::{Program, compile};
 
     let (mut primary, backup) = (Server::running(), Server::running());
     let directory = scratch("job");

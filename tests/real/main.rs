@@ -11,9 +11,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod failover;
 mod threads;
 mod user_commands;

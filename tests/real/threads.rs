@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::harness::{Handle, Server};
+use testkit::{Handle, Server};
 
 const THREADS: usize = 8;
 const COMMANDS: usize = 1_000;

@@ -4,7 +4,7 @@ use std::fs;
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Handle, Server, suite};
+use testkit::{Handle, Server, suite};
 
 #[test]
 fn a_server_is_driven_from_its_start_to_a_halt() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Handle, Server};
+use testkit::{Handle, Server};
 
 #[test]
 fn wait_blocks_while_the_expression_is_false_and_returns_when_it_turns_true() {

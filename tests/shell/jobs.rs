@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Program, Server};
 use crate::{PROGRAM, library};
+use testkit::{Program, Server};
 
 /// A way to run a job's ecflow_client lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

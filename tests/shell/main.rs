@@ -12,9 +12,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod jobs;
 mod signals;
 
@@ -22,7 +19,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use harness::{Act, Peer, Program, Server, library_directory, scratch};
+use testkit::{Act, Peer, Program, Server, library_directory, scratch};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 
@@ -177,8 +174,8 @@ fn a_reader_that_does_not_read_keeps_no_command_from_its_server() {
 #[test]
 fn a_reader_that_is_slow_gets_the_whole_while_children_of_the_shell_end() {
     // More than a pipe takes.
-    let text = harness::replies::text(&"x".repeat(300_000));
-    let peer = Peer::new(&[Act::Answer(harness::frame(text.as_bytes()))]);
+    let text = testkit::replies::text(&"x".repeat(300_000));
+    let peer = Peer::new(&[Act::Answer(testkit::frame(text.as_bytes()))]);
     let script = r#"
 exec 4> >(sleep 1; wc -c)
 sleep 0.3 & sleep 0.6 &

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Server, refused_port};
 use crate::{bash, job};
+use testkit::{Server, refused_port};
 
 #[test]
 fn a_signal_ends_a_waiting_command_at_once_and_its_trap_runs() {

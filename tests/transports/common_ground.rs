@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ecf_failover::ffi::ecf_status;
 
-use crate::harness::{Handle, Server, Told, scratch};
+use testkit::{Handle, Server, Told, scratch};
 
 /// A directory of its own with these files.
 pub(crate) fn directory(files: &[(&str, &str)]) -> PathBuf {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use ecf_failover::ffi::ecf_status::*;
 
 use crate::common_ground::*;
-use crate::harness::http_front::answers::*;
-use crate::harness::http_front::{Answer, Front};
-use crate::harness::{Handle, Program, Server, Told, compile, refused_port, replies};
+use testkit::http_front::answers::*;
+use testkit::http_front::{Answer, Front};
+use testkit::{Handle, Program, Server, Told, compile, refused_port, replies};
 
 const HTTP: &[(&str, &str)] = &[("ECF_HOST_PROTOCOL", "http")];
 

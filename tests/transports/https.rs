@@ -3,11 +3,11 @@
 use ecf_failover::ffi::ecf_status::*;
 
 use crate::common_ground::*;
-use crate::harness::certificates::{Authority, Certificate};
-use crate::harness::http_front::answers::*;
-use crate::harness::http_front::{Answer, Front};
-use crate::harness::tls_front::{Manner, TlsFront};
-use crate::harness::{Handle, Server, Told, replies};
+use testkit::certificates::{Authority, Certificate};
+use testkit::http_front::answers::*;
+use testkit::http_front::{Answer, Front};
+use testkit::tls_front::{Manner, TlsFront};
+use testkit::{Handle, Server, Told, replies};
 
 /// A client of https that trusts the certificates in this text beside the system's.
 fn trusting(pem: &str, primary: u16, more: &[(&str, &str)]) -> Handle {

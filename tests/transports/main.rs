@@ -11,9 +11,6 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod common_ground;
 mod http;
 mod https;

@@ -6,10 +6,8 @@ use ecf_failover::ffi::ecf_status;
 use ecf_failover::ffi::ecf_status::*;
 
 use crate::common_ground::*;
-use crate::harness::http_front::Front;
-use crate::harness::{
-    Act, Handle, Peer, Program, Server, frame, machine_name, password_file, replies,
-};
+use testkit::http_front::Front;
+use testkit::{Act, Handle, Peer, Program, Server, frame, machine_name, password_file, replies};
 
 /// Passwords, and what crypt makes of them for fred and root.
 const SECRETS: [&str; 5] = [
@@ -381,7 +379,7 @@ fn comments_blanks_and_empty_lines_in_a_password_file_are_nothing() {
         let settings = [("ECF_CUSTOM_PASSWD", file.as_str()), ("ECF_USER", "fred")];
         assert_ends(&server, &settings, &["--ping"], ECF_OK);
         // The real client reads it so too.
-        let theirs = crate::harness::ecflow_client(port, &settings);
+        let theirs = testkit::ecflow_client(port, &settings);
         assert!(
             theirs
                 .args(&["--ping"])

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use ecf_failover::ffi::ecf_status::*;
 
 use crate::common_ground::*;
-use crate::harness::certificates::{Authority, Certificate};
-use crate::harness::tls_front::{Manner, TlsFront};
-use crate::harness::{Act, Handle, Peer, Server, Told, frame, machine_name, refused_port, replies};
+use testkit::certificates::{Authority, Certificate};
+use testkit::tls_front::{Manner, TlsFront};
+use testkit::{Act, Handle, Peer, Server, Told, frame, machine_name, refused_port, replies};
 
 /// A client that trusts this file as `server.crt`.
 fn trusting(pem: &str, primary: u16, more: &[(&str, &str)]) -> Handle {

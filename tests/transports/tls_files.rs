@@ -5,11 +5,11 @@ use std::fs;
 use ecf_failover::ffi::ecf_status::*;
 
 use crate::common_ground::*;
-use crate::harness::certificates::Certificate;
-use crate::harness::http_front::Front;
-use crate::harness::http_front::answers::length;
-use crate::harness::tls_front::TlsFront;
-use crate::harness::{Handle, Peer, Program, compile, machine_name, replies};
+use testkit::certificates::Certificate;
+use testkit::http_front::Front;
+use testkit::http_front::answers::length;
+use testkit::tls_front::TlsFront;
+use testkit::{Handle, Peer, Program, compile, machine_name, replies};
 
 /// A server with TLS, its certificate, and another certificate.
 struct Stage {

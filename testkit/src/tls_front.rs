@@ -1,4 +1,4 @@
-//! TLS in front of any plain server of the harness, scripted or real.
+//! TLS in front of any plain server, scripted or real.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -34,6 +34,7 @@ pub enum Manner {
 
 /// A front. It connects to the server behind it after a handshake, not before.
 pub struct TlsFront {
+    /// Where it listens on 127.0.0.1.
     pub port: u16,
     versions: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
@@ -46,6 +47,7 @@ impl TlsFront {
         Self::with(Manner::Polite, certificate, behind)
     }
 
+    /// The same in this manner.
     pub fn with(manner: Manner, certificate: &Certificate, behind: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("non-blocking");

@@ -9,12 +9,19 @@ use ecf_failover::ffi::*;
 /// What a command told at its end.
 #[derive(Clone, Debug)]
 pub struct Told {
+    /// An `ecf_status`.
     pub status: i32,
+    /// What the server sent for people to read.
     pub text: Vec<u8>,
+    /// Why it failed; empty if it did not.
     pub error: String,
+    /// The host that had the command in the end.
     pub host: String,
+    /// Its port.
     pub port: u16,
+    /// How many attempts were made.
     pub attempts: u32,
+    /// The report, JSON.
     pub report: String,
 }
 
@@ -69,6 +76,7 @@ impl Told {
         self.report()["warnings"].to_string()
     }
 
+    /// The ports of the attempts, in order.
     pub fn ports(&self) -> Vec<u16> {
         self.attempts().iter().map(|(port, ..)| *port).collect()
     }
@@ -109,6 +117,7 @@ impl Handle {
         handle
     }
 
+    /// `ecf_client_set`.
     pub fn set(&self, key: &str, value: &str) -> ecf_status {
         if key == "ECF_PASS" {
             value.clone_into(&mut self.1.lock().unwrap());
@@ -117,15 +126,18 @@ impl Handle {
         unsafe { ecf_client_set(self.0, key.as_ptr(), value.as_ptr()) }
     }
 
+    /// `ecf_client_get`.
     pub fn get(&self, key: &str) -> Result<String, ecf_status> {
         let key = CString::new(key).unwrap();
         text(|buf, cap, needed| unsafe { ecf_client_get(self.0, key.as_ptr(), buf, cap, needed) })
     }
 
+    /// `ecf_client_check`.
     pub fn check(&self) -> String {
         text(|buf, cap, needed| unsafe { ecf_client_check(self.0, buf, cap, needed) }).unwrap()
     }
 
+    /// `ecf_client_explain`.
     pub fn explain(&self, kind: ecf_kind, horizon_ms: u64) -> Result<String, ecf_status> {
         text(|buf, cap, needed| unsafe {
             ecf_client_explain(self.0, kind as i32, horizon_ms, buf, cap, needed)
@@ -139,14 +151,17 @@ impl Handle {
         assert_eq!(set, ecf_status::ECF_OK);
     }
 
+    /// `ecf_client_cancel`.
     pub fn cancel(&self) {
         assert_eq!(unsafe { ecf_client_cancel(self.0) }, ecf_status::ECF_OK);
     }
 
+    /// `ecf_client_resume`.
     pub fn resume(&self) {
         assert_eq!(unsafe { ecf_client_resume(self.0) }, ecf_status::ECF_OK);
     }
 
+    /// Sends a task command.
     pub fn task(&self, argv: &[&str]) -> Told {
         self.send(argv, ecf_send_task_cmd)
     }
@@ -159,6 +174,7 @@ impl Handle {
         unsafe { ecf_send_task_cmd(self.0, argc, argv, reply) as i32 }
     }
 
+    /// Sends a user command.
     pub fn user(&self, argv: &[&str]) -> Told {
         self.send(argv, ecf_send_user_cmd)
     }

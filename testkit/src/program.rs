@@ -10,25 +10,38 @@ use std::time::{Duration, Instant};
 
 /// The root of the sources.
 pub fn source_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
+    testkit.parent().expect("the root")
+}
+
+/// Where cargo has put this test.
+fn test_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("a path");
+    test.parent().expect("target/debug/deps").to_owned()
 }
 
 /// Where the shared library lies that was built with this test: beside it.
 pub fn library_directory() -> PathBuf {
-    let test = std::env::current_exe().expect("a path");
-    let directory = test.parent().expect("target/debug/deps");
+    let directory = test_directory();
     assert!(
         directory.join("libecf_failover.so").exists(),
         "no shared library in {}",
         directory.display()
     );
-    directory.to_owned()
+    directory
+}
+
+/// The directory for what tests write: cargo tells its path to tests only, as
+/// `CARGO_TARGET_TMPDIR`, and it is two levels above theirs.
+pub(crate) fn target_tmp() -> PathBuf {
+    let test = test_directory();
+    let target = test.ancestors().nth(2).expect("the target directory");
+    target.join("tmp")
 }
 
 /// A fresh directory of this test, by name.
 pub fn scratch(name: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let directory = target.join(format!("{name}-{}", std::process::id()));
+    let directory = target_tmp().join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
     directory
 }
@@ -51,16 +64,19 @@ impl Program {
         Self(command)
     }
 
+    /// Adds arguments.
     pub fn args(mut self, args: &[&str]) -> Self {
         self.0.args(args);
         self
     }
 
+    /// Runs it there.
     pub fn directory(mut self, directory: &Path) -> Self {
         self.0.current_dir(directory);
         self
     }
 
+    /// The command, for what this does not do.
     pub fn command(self) -> Command {
         self.0
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,9 @@ const TASK: &str = "/s/f/t";
 
 /// A real server in an empty directory.
 pub struct Server {
+    /// Where it listens, on all addresses.
     pub port: u16,
+    /// Its ECF_HOME, removed at the end.
     pub home: PathBuf,
     child: Child,
     /// What the server was started with beside its home and port.

@@ -43,7 +43,9 @@ const USUAL_KEY: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 /// A certificate and its key, both PEM.
 #[derive(Clone, Debug)]
 pub struct Certificate {
+    /// The certificate.
     pub certificate: String,
+    /// Its key.
     pub key: String,
 }
 
@@ -116,6 +118,7 @@ pub struct Authority {
 }
 
 impl Authority {
+    /// A new authority.
     pub fn new() -> Self {
         let place = Place::new();
         place.make_key(USUAL_KEY);
@@ -141,6 +144,7 @@ impl Authority {
         self.issue_dated(names, NOW)
     }
 
+    /// The same, its time is over.
     pub fn issue_expired(&self, names: &str) -> Certificate {
         self.issue_dated(names, LONG_AGO)
     }

@@ -36,7 +36,9 @@ pub type Maker = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 /// One request as a front saw it.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// All before the body.
     pub head: String,
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -60,6 +62,7 @@ enum Behind {
 
 /// A front; its answers are given in order, the last one repeats.
 pub struct Front {
+    /// Where it listens on 127.0.0.1.
     pub port: u16,
     seen: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
@@ -133,6 +136,7 @@ impl Front {
         self.seen.lock().unwrap().clone()
     }
 
+    /// How many requests came.
     pub fn count(&self) -> usize {
         self.seen.lock().unwrap().len()
     }

@@ -19,12 +19,13 @@ pub enum Act {
     CloseAfterRequest,
     /// Reads the request and says nothing until the test ends.
     Silence,
-    /// One step after the other; see [`step`].
+    /// One step after the other; by their words.
     Steps(Vec<String>),
 }
 
 /// The acts of a peer in order; the last one repeats.
 pub struct Peer {
+    /// Where it listens.
     pub port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
     stop: Arc<AtomicBool>,
@@ -34,13 +35,16 @@ pub struct Peer {
 /// One connection as the peer saw it.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// When it came.
     pub at: Instant,
     /// The whole request, as far as the script read it.
     pub request: Vec<u8>,
+    /// Whether the script has come to its end.
     pub is_over: bool,
 }
 
 impl Peer {
+    /// A peer on 127.0.0.1.
     pub fn new(acts: &[Act]) -> Self {
         Self::on("127.0.0.1", acts)
     }
@@ -104,10 +108,12 @@ impl Peer {
         Self::new(&[Act::Answer(frame(body.as_bytes()))])
     }
 
+    /// How many connections came.
     pub fn count(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
 
+    /// When each connection came.
     pub fn times(&self) -> Vec<Instant> {
         self.seen
             .lock()
@@ -153,12 +159,14 @@ impl Drop for Peer {
 
 /// A server whose queue of connections is full: a new one gets no answer at all.
 pub struct FullBacklog {
+    /// Where it listens on 127.0.0.1.
     pub port: u16,
     _held: Vec<TcpStream>,
     _listener: TcpListener,
 }
 
 impl FullBacklog {
+    /// A server with as many connections as it takes.
     pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -351,26 +359,32 @@ pub mod replies {
         }
     }
 
+    /// The command was done.
     pub fn ok() -> String {
         reply("StcCmd", "\"api_\": 0")
     }
 
+    /// The server is halted and does not do it.
     pub fn halted() -> String {
         reply("StcCmd", "\"api_\": 1")
     }
 
+    /// The job is to ask again.
     pub fn wait() -> String {
         reply("StcCmd", "\"api_\": 2")
     }
 
+    /// The job is taken for a zombie.
     pub fn zombie() -> String {
         reply("BlockClientZombieCmd", "\"zombie_type_\": 5")
     }
 
+    /// The command is refused, in these words.
     pub fn error(words: &str) -> String {
         reply("ErrorCmd", &format!("\"error_msg_\": \"{words}\""))
     }
 
+    /// The command was done, and this is what it gives.
     pub fn text(text: &str) -> String {
         reply("SStringCmd", &format!("\"str_\": \"{text}\""))
     }
