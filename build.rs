@@ -2,7 +2,7 @@
 //! SONAME.
 //!
 //! The header goes to OUT_DIR; the committed `include/ecf_failover.h` is compared with it by
-//! the tests and written by `ECF_FAILOVER_BLESS=1 cargo test --test generated`. Where it is
+//! the tests and written by `ECF_FAILOVER_BLESS=1 cargo test --test pure generated`. Where it is
 //! missing it is written at once.
 
 use std::env;

@@ -1,4 +1,4 @@
-//! What happens to a job under each fault of tests/faults/rows.json: the real ecflow_client and
+//! What happens to a job under each fault of tests/native/faults/rows.json: the real ecflow_client and
 //! this library, side by side, with the default periods and a healthy backup. Prints the table
 //! of the README.
 //!
@@ -16,7 +16,7 @@
 )]
 
 #[allow(dead_code, reason = "the suite uses the rest")]
-#[path = "../tests/faults/rows.rs"]
+#[path = "../tests/native/faults/rows.rs"]
 mod rows;
 
 use std::process::Stdio;

@@ -1,0 +1,16 @@
+//! What needs neither servers nor sockets: the policies in a virtual world, the committed files
+//! that are generated, and the inputs that the fuzzers found.
+
+#![allow(
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code ends at the first surprise"
+)]
+
+mod corpus;
+mod generated;
+mod simulate;
