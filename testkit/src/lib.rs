@@ -9,6 +9,7 @@
 //! | [`http_front`]   | HTTP in front of a server                                               |
 //! | [`tls_front`]    | TLS in front of a server                                                |
 //! | [`certificates`] | keys and certificates                                                   |
+//! | [`needs!`]       | what a test needs that a machine may not have                           |
 //! | [`namespace`]    | a test in a network and mount namespace of its own                      |
 //! | [`Program`]      | a compiler or program, run within a time; scratch directories           |
 
@@ -26,10 +27,12 @@ pub mod certificates;
 mod handle;
 pub mod http_front;
 pub mod namespace;
+pub mod needs;
 mod peer;
 mod ports;
 mod program;
 mod server;
+mod skipped;
 pub mod tls_front;
 
 pub use handle::{Delegate, Handle, Told};

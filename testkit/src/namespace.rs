@@ -8,7 +8,7 @@ const ALL_SAID: &str = "all said inside the namespace";
 /// Outside: runs the test `name` again inside a namespace that the shell commands `setup` have
 /// prepared, wants its success, and gives true. Inside: gives false, and the test goes on.
 pub fn ran_inside(name: &str, setup: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
+    if is_inside() {
         return false;
     }
     let exe = std::env::current_exe().expect("a path");
@@ -21,6 +21,10 @@ pub fn ran_inside(name: &str, setup: &str) -> bool {
         .succeed();
     assert!(said.contains(ALL_SAID), "{said}");
     true
+}
+
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
 }
 
 /// The last words of a test inside: without them it did not get so far.

@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::needs;
+
 /// The root of the sources.
 pub fn source_root() -> &'static Path {
     let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -52,6 +54,7 @@ pub struct Program(Command);
 impl Program {
     /// A program with no ECF_* in its environment but those that are given.
     pub fn new(path: impl AsRef<Path>, environment: &[(&str, &str)]) -> Self {
+        needs::assert_not_hidden(path.as_ref());
         let mut command = Command::new(path.as_ref());
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("ECF_") || key == "NO_ECF" {

@@ -29,6 +29,7 @@ fn environment<'a>(port: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, 
 
 #[test]
 fn output_and_exit_status_are_those_of_ecflow_client() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let port = server.port.to_string();
     let job = environment(&port, &[]);
@@ -74,6 +75,7 @@ exit 0
 
 #[test]
 fn an_old_job_script_runs_unchanged_under_dash_and_aborts_by_its_trap() {
+    testkit::needs!(EcflowServer, Dash);
     let directory = scratch("program");
     let link = directory.join("ecflow_client");
     if !link.exists() {
@@ -120,6 +122,7 @@ fn a_signal_ends_a_waiting_command_at_once_with_its_number() {
 
 #[test]
 fn delivery_does_not_depend_on_printing() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let port = server.port.to_string();
     let job = environment(&port, &[]);
@@ -186,6 +189,7 @@ fn operators_see_the_timetable_the_problems_and_every_attempt() {
 
 #[test]
 fn a_server_that_is_silent_is_left_for_the_backup() {
+    testkit::needs!(EcflowServer);
     let silent = Peer::new(&[Act::Silence]);
     let server = Server::running();
     let hostfile = scratch("program").join("hosts");
@@ -204,6 +208,7 @@ fn a_server_that_is_silent_is_left_for_the_backup() {
 
 #[test]
 fn a_report_on_a_terminal_is_a_timeline() {
+    testkit::needs!(EcflowServer, Script);
     let server = Server::running();
     let refused = refused_port().to_string();
     let hostfile = scratch("program").join("terminal-hosts");

@@ -1,5 +1,5 @@
 //! What needs neither servers nor sockets: the policies in a virtual world, the committed files
-//! that are generated, and the inputs that the fuzzers found.
+//! that are generated, the inputs that the fuzzers found, and what becomes of tests elsewhere.
 
 #![allow(
     missing_docs,
@@ -13,4 +13,5 @@
 
 mod corpus;
 mod generated;
+mod needs;
 mod simulate;

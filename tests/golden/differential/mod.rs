@@ -22,11 +22,13 @@ use words::CommandLine;
 
 #[test]
 fn task_commands_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::TASK);
 }
 
 #[test]
 fn task_commands_that_are_kept_waiting_end_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     thread::scope(|scope| {
         for case in cases::BLOCKED {
             scope.spawn(|| judge(std::slice::from_ref(case)));
@@ -36,56 +38,67 @@ fn task_commands_that_are_kept_waiting_end_as_by_ecflow_client() {
 
 #[test]
 fn server_commands_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::SERVER);
 }
 
 #[test]
 fn options_beside_commands_are_read_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::OPTIONS);
 }
 
 #[test]
 fn node_commands_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::NODES);
 }
 
 #[test]
 fn alter_is_sent_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::ALTER);
 }
 
 #[test]
 fn query_is_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::QUERY);
 }
 
 #[test]
 fn file_and_edit_script_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::SCRIPTS);
 }
 
 #[test]
 fn definitions_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::DEFINITIONS);
 }
 
 #[test]
 fn zombie_commands_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::ZOMBIES);
 }
 
 #[test]
 fn client_handles_and_sync_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::CLIENT_HANDLES);
 }
 
 #[test]
 fn groups_are_sent_printed_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     judge(cases::GROUP);
 }
 
 #[test]
 fn what_ends_a_server_is_sent_and_ended_as_by_ecflow_client() {
+    testkit::needs!(EcflowServer);
     let mut verdict = Verdict::default();
     for case in cases::ENDS {
         let theirs = Bench::new().theirs(case);

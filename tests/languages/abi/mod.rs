@@ -10,6 +10,7 @@ const C_MODES: &[&str] = &["-std=c99", "-std=c11", "-std=c17"];
 const CPP_MODES: &[&str] = &["-std=c++11", "-std=c++17"];
 #[test]
 fn the_header_compiles_alone_and_twice_in_every_mode() {
+    testkit::needs!(Gcc, Gxx, Clang);
     let directory = scratch("header");
     let text = "#include \"ecf_failover.h\"\n#include \"ecf_failover.h\"\nint main(void) { return (int)ecf_version_number() < 0; }\n";
     let (c, cpp) = (directory.join("alone.c"), directory.join("alone.cpp"));
@@ -39,6 +40,7 @@ fn the_header_compiles_alone_and_twice_in_every_mode() {
 
 #[test]
 fn a_c_program_finds_the_contract_kept_and_leaks_nothing() {
+    testkit::needs!(Gcc, Clang, Valgrind);
     let program = compile("gcc", "-std=c99", "tests/c/contract.c", &["-g"]);
     let directory = scratch("contract");
     let run = |program| Program::new(program, &[]).directory(&directory).succeed();
@@ -50,6 +52,7 @@ fn a_c_program_finds_the_contract_kept_and_leaks_nothing() {
 
 #[test]
 fn a_command_leaks_nothing_whether_it_succeeds_or_fails() {
+    testkit::needs!(Gcc, Valgrind);
     let program = compile("gcc", "-std=c99", "tests/c/job.c", &["-g"]);
     let peer = Peer::answering(&replies::ok());
     let (live, dead) = (peer.port.to_string(), testkit::refused_port().to_string());
@@ -100,6 +103,7 @@ fn valgrind(program: &Path, environment: &[(&str, &str)], args: &[&str]) -> Stri
 
 #[test]
 fn nothing_is_printed_unless_it_is_asked_for_and_no_secret_ever() {
+    testkit::needs!(Gcc);
     let directory = scratch("quiet");
     let source = directory.join("quiet.c");
     let text = "#include \"ecf_failover.h\"\nint main(void) { const char *argv[] = { \"--meter=m\", \"1\" };\n ecf_client *c = ecf_client_new(); ecf_status s = ecf_send_task_cmd(c, 2, argv, 0);\n ecf_client_free(c); return (int)s; }\n";
@@ -135,6 +139,7 @@ fn nothing_is_printed_unless_it_is_asked_for_and_no_secret_ever() {
 
 #[test]
 fn a_variable_that_cannot_be_used_stops_the_command_and_is_named() {
+    testkit::needs!(Gcc);
     let program = compile("gcc", "-std=c99", "tests/c/job.c", &[]);
     let peer = Peer::answering(&replies::ok());
     let port = peer.port.to_string();
@@ -194,6 +199,7 @@ fn functions() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn the_exported_symbols_are_the_listed_ones() {
+    testkit::needs!(Binutils);
     let library = library_directory().join("libecf_failover.so");
     let listed = include_str!("symbols.txt");
     let output = Program::new("nm", &[])
@@ -266,6 +272,7 @@ fn hollow_library() -> PathBuf {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn nothing_that_the_last_release_promised_has_changed() {
+    testkit::needs!(Gxx, Abigail);
     let library = hollow_library();
     let library = library.to_str().unwrap();
     let baseline = source_root().join("tests/languages/abi/baseline.abi");
@@ -304,6 +311,7 @@ fn the_header_has_no_name_of_an_environment_variable() {
 /// The README's C example, pasted.
 #[test]
 fn the_example_of_the_readme_works_when_pasted() {
+    testkit::needs!(Gcc);
     let readme = fs::read_to_string(source_root().join("README.md")).unwrap();
     let example = readme
         .split("```c\n")

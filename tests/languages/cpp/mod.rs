@@ -127,6 +127,7 @@ impl Under {
 
 #[test]
 fn the_header_compiles_alone_and_twice_and_in_two_files_of_one_program() {
+    testkit::needs!(Gxx, Clang);
     let directory = scratch("header");
     let (one, other) = (directory.join("one.cpp"), directory.join("other.cpp"));
     let twice = "#include \"ecf_failover.hpp\"\n#include \"ecf_failover.hpp\"\n";
@@ -149,18 +150,21 @@ fn the_header_compiles_alone_and_twice_and_in_two_files_of_one_program() {
 
 #[test]
 fn the_scripts_end_as_they_should_whoever_compiled_them() {
+    testkit::needs!(Gxx, Clang);
     Under::Nothing.scripts(&plain(SCRIPTS));
     Under::Nothing.scripts(&cpp("clang++", "-std=c++17", SCRIPTS, &[]));
 }
 
 #[test]
 fn the_layer_keeps_its_promises_whoever_compiled_it() {
+    testkit::needs!(Gxx, Clang);
     Under::Nothing.layer(&plain(LAYER));
     Under::Nothing.layer(&cpp("clang++", "-std=c++17", LAYER, &[]));
 }
 
 #[test]
 fn a_callable_is_neither_allocated_nor_copied() {
+    testkit::needs!(Gxx, Clang);
     for compiler in COMPILERS {
         let program = cpp(
             compiler,
@@ -205,6 +209,7 @@ fn wrong(name: &str, body: &str, flags: &[&str]) -> PathBuf {
 
 #[test]
 fn the_sanitizers_find_what_is_wrong() {
+    testkit::needs!(Gxx);
     for (name, body, found) in WRONG {
         let program = wrong(name, body, &SANITIZED);
         let output = Under::Sanitizers.run(&program, &[], &["more"]);
@@ -216,6 +221,7 @@ fn the_sanitizers_find_what_is_wrong() {
 
 #[test]
 fn the_sanitizers_find_nothing_in_the_programs() {
+    testkit::needs!(Gcc, Gxx);
     Under::Sanitizers.scripts(&cpp("g++", "-std=c++17", SCRIPTS, &SANITIZED));
     Under::Sanitizers.layer(&cpp("g++", "-std=c++17", LAYER, &SANITIZED));
     let c = |source| compile("gcc", "-std=c99", source, &SANITIZED);
@@ -224,6 +230,7 @@ fn the_sanitizers_find_nothing_in_the_programs() {
 
 #[test]
 fn valgrind_finds_what_is_wrong() {
+    testkit::needs!(Gxx, Valgrind);
     for (name, body, _) in &WRONG[..3] {
         let program = wrong(name, body, &["-g"]);
         let output = Under::Valgrind.run(&program, &[], &["more"]);
@@ -233,6 +240,7 @@ fn valgrind_finds_what_is_wrong() {
 
 #[test]
 fn valgrind_finds_nothing_in_the_programs() {
+    testkit::needs!(Gxx, Valgrind);
     Under::Valgrind.scripts(&plain(SCRIPTS));
     Under::Valgrind.layer(&plain(LAYER));
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testkit::needs::program;
 use testkit::{Server, library_directory, source_root};
 
 /// Programs that write down that they were used, and do what the real one does.
@@ -53,6 +54,7 @@ fn reaches(server: &Server, state: &str) {
 
 #[test]
 fn the_job_completes_or_aborts_by_whatever_client_there_is() {
+    testkit::needs!(EcflowServer, Bash, Dash);
     let library = library_directory().join("libecf_failover.so");
     let library = library.to_str().unwrap();
     for (shell, library, own, used) in [
@@ -66,7 +68,8 @@ fn the_job_completes_or_aborts_by_whatever_client_there_is() {
         let case = format!("{shell} {library}");
         let server = Server::started();
         let programs = server.home.join("programs");
-        install(&programs, "ecflow_client", "/usr/bin/ecflow_client");
+        let stock = program("ecflow_client").unwrap();
+        install(&programs, "ecflow_client", stock.to_str().unwrap());
         if own {
             install(&programs, "ecf_client", env!("CARGO_BIN_EXE_ecf_client"));
         }

@@ -89,6 +89,7 @@ fn server() -> Server {
 
 #[test]
 fn a_job_tells_its_steps_and_prints_the_servers_answer() {
+    testkit::needs!(EcflowServer, Python, Perl, Lua);
     for example in METERS.iter() {
         let server = server();
         let told = job(example, &[server.port], &["7"]).succeed();
@@ -99,6 +100,7 @@ fn a_job_tells_its_steps_and_prints_the_servers_answer() {
 
 #[test]
 fn a_job_goes_on_at_the_backup_when_its_primary_is_dead() {
+    testkit::needs!(EcflowServer, Python, Perl, Lua);
     let server = server();
     for (example, steps) in METERS.iter().zip(["2", "3", "4", "5"]) {
         let ports = [refused_port(), server.port];
@@ -109,6 +111,7 @@ fn a_job_goes_on_at_the_backup_when_its_primary_is_dead() {
 
 #[test]
 fn a_job_tells_why_when_no_server_takes_it() {
+    testkit::needs!(EcflowServer, Python, Perl, Lua);
     for example in METERS.iter().chain(DELEGATES.iter()) {
         let dead = refused_port();
         let mut command = job(example, &[dead], &["1"]).command();
@@ -142,6 +145,7 @@ fn a_job_tells_why_when_no_server_takes_it() {
 
 #[test]
 fn the_attempts_of_a_delegated_command_go_round_the_hosts() {
+    testkit::needs!(Python);
     for example in DELEGATES.iter() {
         let peer = Peer::answering(&replies::ok());
         let told = job(example, &[refused_port(), peer.port], &[]).succeed();
@@ -152,6 +156,7 @@ fn the_attempts_of_a_delegated_command_go_round_the_hosts() {
 
 #[test]
 fn the_programs_in_c_leak_nothing() {
+    testkit::needs!(EcflowServer, Valgrind);
     let server = server();
     for (name, port) in [
         ("meter", server.port),
@@ -208,6 +213,7 @@ fn memory(example: &Example, steps: &str) -> u64 {
 
 #[test]
 fn scripts_free_what_they_get() {
+    testkit::needs!(Python, Perl, Lua);
     for example in &METERS[1..] {
         let (few, many) = (memory(example, "1000"), memory(example, "20000"));
         // Replies that stay would take some MiB.

@@ -117,6 +117,7 @@ fn tls_alert() -> Vec<u8> {
 
 #[test]
 fn the_old_loop_reaches_a_backup_but_fails_when_a_server_closes() {
+    testkit::needs!(EcflowServer, Gxx, Boost);
     let before = example("before");
     let (mut primary, backup) = (Server::running(), Server::running());
     let ports = [primary.port, backup.port];
@@ -139,6 +140,7 @@ fn the_old_loop_reaches_a_backup_but_fails_when_a_server_closes() {
 
 #[test]
 fn after_the_change_every_outcome_is_told_and_nothing_else_is_to_be_done() {
+    testkit::needs!(EcflowServer, Gxx, Boost);
     let after = AFTER.as_path();
     real_servers(after);
     scripted_servers(after);
@@ -159,6 +161,7 @@ fn after_the_change_every_outcome_is_told_and_nothing_else_is_to_be_done() {
 
 #[test]
 fn in_an_event_loop_the_outcomes_are_the_same_and_other_work_goes_on() {
+    testkit::needs!(EcflowServer, Gxx, Boost);
     let event_loop = EVENT_LOOP.as_path();
     real_servers(event_loop);
     scripted_servers(event_loop);
@@ -173,6 +176,7 @@ fn in_an_event_loop_the_outcomes_are_the_same_and_other_work_goes_on() {
 
 #[test]
 fn a_signal_ends_a_command_in_a_pause_and_in_an_attempt() {
+    testkit::needs!(Gxx, Boost);
     let silent = Peer::new(&[Act::Silence]);
     let slow = [("ECF_FAILOVER_RETRY_PERIOD", "20")];
     for program in [&*AFTER, &*EVENT_LOOP] {
@@ -194,6 +198,7 @@ fn a_signal_ends_a_command_in_a_pause_and_in_an_attempt() {
 
 #[test]
 fn a_look_up_that_hangs_holds_up_neither_the_backups_nor_the_end() {
+    testkit::needs!(Gcc, Gxx, Boost);
     let directory = scratch("examples-cpp-look-up");
     let source = directory.join("look_up.c");
     let text = "#include <unistd.h>\nint getaddrinfo(void) { sleep(50); return -2; }\n";

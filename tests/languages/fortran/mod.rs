@@ -59,6 +59,7 @@ fn environment<'a>(port: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, 
 
 #[test]
 fn a_model_goes_on_at_the_backup_when_its_primary_is_killed_half_way() {
+    testkit::needs!(EcflowServer, Gfortran);
     for integers in INTEGERS {
         let (mut primary, backup) = (Server::running(), Server::running());
         for server in [&primary, &backup] {
@@ -117,6 +118,7 @@ const FAILURES: &[(&str, &str, &str)] = &[
 
 #[test]
 fn no_failure_stops_a_model_with_or_without_stat() {
+    testkit::needs!(Gfortran);
     for integers in INTEGERS {
         let port = refused_port().to_string();
         let program = compiled("tests/languages/fortran/failures.f90", integers, &[]);
@@ -133,6 +135,7 @@ fn no_failure_stops_a_model_with_or_without_stat() {
 
 #[test]
 fn nothing_leaks_and_nothing_is_read_that_was_not_written() {
+    testkit::needs!(Gfortran, Valgrind);
     let port = refused_port().to_string();
     let program = compiled("tests/languages/fortran/failures.f90", INTEGERS[0], &[]);
     Program::new("valgrind", &environment(&port, &[]))
@@ -146,6 +149,7 @@ fn nothing_leaks_and_nothing_is_read_that_was_not_written() {
 
 #[test]
 fn threads_with_a_client_each_lose_nothing_on_a_small_stack() {
+    testkit::needs!(EcflowServer, Gfortran);
     let server = Server::running();
     let port = server.port.to_string();
     let small = [("OMP_STACKSIZE", "1M"), ("ECF_TIMEOUT", "30")];
@@ -173,6 +177,7 @@ const EXAMPLE: &[(&str, &str)] = &[("ECF_TIMEOUT", "30"), ("ECF_NAME", "/loop/t"
 
 #[test]
 fn the_time_loop_tells_its_steps() {
+    testkit::needs!(EcflowServer, Gfortran);
     let server = server_of_the_examples();
     let port = server.port.to_string();
     let program = compiled("examples/fortran/time_loop.f90", INTEGERS[0], &[]);
@@ -183,6 +188,7 @@ fn the_time_loop_tells_its_steps() {
 
 #[test]
 fn of_many_ranks_the_first_tells_the_steps() {
+    testkit::needs!(EcflowServer, Gfortran, Mpi);
     let server = server_of_the_examples();
     let port = server.port.to_string();
     let example = "examples/fortran/time_loop_mpi.f90";

@@ -15,6 +15,7 @@ fn needed(program: &Path) -> String {
 
 #[test]
 fn programs_find_the_package_wherever_it_was_moved() {
+    testkit::needs!(EcflowServer, Gxx, Cmake, Binutils);
     let mut server = Deliveries::new();
     for (what, libraries) in [
         (Built::Plain, None),
@@ -72,6 +73,7 @@ fn programs_find_the_package_wherever_it_was_moved() {
 
 #[test]
 fn versions_and_components_are_refused_in_words() {
+    testkit::needs!(Cmake);
     let package = Package::installed("requests", Built::Plain);
     for (request, expected) in [
         ("0.1", Ok("found 1\nTLS \nfeatures TLS\n")),
@@ -113,6 +115,7 @@ fn versions_and_components_are_refused_in_words() {
 
 #[test]
 fn a_project_builds_it_as_a_part_of_itself() {
+    testkit::needs!(EcflowServer, Gxx, Cmake, Ninja);
     let directory = Directory::new("subdirectory");
     let build = directory.join("a build with blanks");
     let options = [
@@ -143,6 +146,7 @@ fn a_project_builds_it_as_a_part_of_itself() {
 
 #[test]
 fn programs_find_it_by_pkg_config() {
+    testkit::needs!(EcflowServer, Gxx, Cmake, PkgConfig, Binutils);
     let mut server = Deliveries::new();
     for what in [Built::Plain, Built::OddLibraryDirectory] {
         let package = Package::installed("pkg-config", what);
@@ -173,6 +177,7 @@ fn programs_find_it_by_pkg_config() {
 
 #[test]
 fn a_project_of_ecbuild_finds_it() {
+    testkit::needs!(EcflowServer, Gxx, Cmake, Ecbuild);
     let package = Package::installed("ecbuild", Built::Plain);
     let build = package.consumer("consumer-ecbuild", &[]);
     let mut server = Deliveries::new();
@@ -183,6 +188,7 @@ fn a_project_of_ecbuild_finds_it() {
 
 #[test]
 fn a_package_without_tls_says_so_and_sends_nothing_in_the_clear_instead() {
+    testkit::needs!(EcflowServer, Gxx, Cmake);
     let package = Package::installed("without-tls", Built::WithoutTls);
     let request = "-DREQUEST=REQUIRED;COMPONENTS;TLS";
     let (_, output) = package.configure("consumer-requests", &[request]);
@@ -209,6 +215,7 @@ fn a_package_without_tls_says_so_and_sends_nothing_in_the_clear_instead() {
 
 #[test]
 fn a_project_in_fortran_builds_the_module_with_its_own_compiler() {
+    testkit::needs!(EcflowServer, Gfortran, Cmake);
     let package = Package::installed("fortran", Built::Plain);
     let build = package.consumer("consumer-fortran", &[]);
     assert!(build.join("module/ecf_failover/ecf_failover.mod").exists());

@@ -87,6 +87,7 @@ fn mapped() -> Vec<String> {
 
 #[test]
 fn the_exported_symbols_have_the_listed_versions() {
+    testkit::needs!(EcflowServer, Cmake, Binutils);
     let listed = include_str!("../abi/versions.txt");
     let listed: Vec<_> = listed.lines().collect();
     assert_eq!(mapped(), listed, "cmake/ecf_failover.map");
@@ -99,6 +100,7 @@ fn the_exported_symbols_have_the_listed_versions() {
 
 #[test]
 fn cmake_and_cargo_give_the_same_soname() {
+    testkit::needs!(Cmake, Binutils);
     for library in libraries() {
         let dynamic = succeed("readelf", &[], &["-d", text(&library)]);
         let soname = "Library soname: [libecf_failover.so.0]";
@@ -120,6 +122,7 @@ fn cmake_and_cargo_give_the_same_soname() {
 
 #[test]
 fn the_library_calls_nothing_that_is_not_its_to_call() {
+    testkit::needs!(Cmake, Binutils);
     for library in libraries() {
         let symbols = nm(&["--undefined-only"], &library);
         let name = |symbol: &String| symbol.split('@').next().unwrap().to_owned();

@@ -47,6 +47,7 @@ fn asked(directory: &Directory) -> Vec<String> {
 
 #[test]
 fn cargo_is_told_the_options_and_asked_again_when_they_change() {
+    testkit::needs!(Clang, Cmake, Binutils);
     let archive = built(Built::Plain).join("libecf_failover.a");
     let directory = Directory::new("options");
     fs::hard_link(&archive, directory.join("built.a")).unwrap();

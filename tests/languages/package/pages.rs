@@ -7,6 +7,7 @@ use testkit::source_root;
 
 #[test]
 fn manual_pages_and_completion_are_installed() {
+    testkit::needs!(Cmake);
     let package = Package::installed("pages", Built::Plain);
     for (installed, source) in [
         ("man/man1/ecf_client.1", "man/ecf_client.1"),

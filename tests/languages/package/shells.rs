@@ -5,6 +5,7 @@ use testkit::{Program, Server};
 
 #[test]
 fn job_scripts_find_the_program_and_the_builtin_in_the_installed_tree() {
+    testkit::needs!(EcflowServer, Cmake, Bash);
     let server = Server::running();
     let package = Package::installed("shells", Built::Plain);
     let port = server.port.to_string();

@@ -7,6 +7,7 @@ use testkit::{Program, Server, library_directory, refused_port, source_root};
 
 #[test]
 fn the_module_sends_delegates_and_raises() {
+    testkit::needs!(EcflowServer, Python);
     let server = Server::running();
     let (port, refused) = (server.port.to_string(), refused_port().to_string());
     let library = library_directory().join("libecf_failover.so");
@@ -26,6 +27,7 @@ fn the_module_sends_delegates_and_raises() {
 
 #[test]
 fn a_thousand_loads_and_unloads_leave_nothing_behind() {
+    testkit::needs!(EcflowServer, Python);
     let server = Server::running();
     let port = server.port.to_string();
     let library = library_directory().join("libecf_failover.so");

@@ -210,6 +210,7 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[test]
 fn a_good_job_completes_and_a_bad_one_aborts_through_its_trap() {
+    testkit::needs!(EcflowServer, Bash, Dash, Ksh);
     every_way(|way| {
         let suite = Suite::loaded(way);
         suite.run("good");
@@ -227,6 +228,7 @@ fn a_good_job_completes_and_a_bad_one_aborts_through_its_trap() {
 
 #[test]
 fn a_job_that_is_killed_while_it_waits_for_a_dead_server_aborts_when_the_server_is_back() {
+    testkit::needs!(EcflowServer, Bash, Dash, Ksh);
     every_way(|way| {
         let mut suite = Suite::loaded(way);
         let job = suite.started("killed");
@@ -260,6 +262,7 @@ fn a_job_that_is_killed_while_it_waits_for_a_dead_server_aborts_when_the_server_
 
 #[test]
 fn a_job_whose_server_dies_half_way_completes_at_the_backup() {
+    testkit::needs!(EcflowServer, Bash, Dash, Ksh);
     every_way(|way| {
         let mut suite = Suite::loaded(way);
         let job = suite.started("moved");
@@ -287,6 +290,7 @@ fn a_job_whose_server_dies_half_way_completes_at_the_backup() {
 
 #[test]
 fn the_kornshell_is_the_one_that_sites_have() {
+    testkit::needs!(Ksh);
     let version = Program::new("/bin/ksh93", &[])
         .args(&["-c", "echo ${.sh.version}"])
         .succeed();

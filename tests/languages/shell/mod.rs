@@ -50,6 +50,7 @@ fn job<'a>(port: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)
 
 #[test]
 fn it_is_a_builtin_with_the_shells_own_redirections() {
+    testkit::needs!(EcflowServer, Bash);
     let server = Server::running();
     let port = server.port.to_string();
     let script = r#"
@@ -81,6 +82,7 @@ enable -d ecflow_client; type -t ecflow_client
 
 #[test]
 fn variables_are_seen_wherever_they_were_set_and_whenever_they_change() {
+    testkit::needs!(EcflowServer, Bash);
     let server = Server::running();
     let port = server.port.to_string();
     let script = r#"
@@ -107,6 +109,7 @@ unset ECF_PASS; ecflow_client --event=go 2>&1 | grep -c ECF_PASS
 
 #[test]
 fn it_reads_no_input_and_is_loaded_again_after_it_was_removed() {
+    testkit::needs!(EcflowServer, Bash);
     let server = Server::running();
     let port = server.port.to_string();
     let script = r#"
@@ -134,6 +137,7 @@ done
 
 #[test]
 fn what_is_not_offered_says_so_and_fails() {
+    testkit::needs!(Bash);
     let script = r#"
 ecflow_client --why /s; echo "status $?"
 ecflow_client --load "$0" print; echo "status $?"
@@ -149,6 +153,7 @@ ecflow_client --server_load log; echo "status $?"
 
 #[test]
 fn a_reader_that_does_not_read_keeps_no_command_from_its_server() {
+    testkit::needs!(EcflowServer, Bash);
     let server = Server::running();
     let port = server.port.to_string();
     let script = "ecflow_client --queue=q active; ecflow_client --meter=m 7\n";
@@ -161,6 +166,7 @@ fn a_reader_that_does_not_read_keeps_no_command_from_its_server() {
 
 #[test]
 fn a_reader_that_is_slow_gets_the_whole_while_children_of_the_shell_end() {
+    testkit::needs!(Bash);
     // More than a pipe takes.
     let text = testkit::replies::text(&"x".repeat(300_000));
     let peer = Peer::new(&[Act::Answer(testkit::frame(text.as_bytes()))]);

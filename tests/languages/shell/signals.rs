@@ -7,6 +7,7 @@ use testkit::{Server, refused_port};
 
 #[test]
 fn a_signal_ends_a_waiting_command_at_once_and_its_trap_runs() {
+    testkit::needs!(Bash);
     let port = refused_port().to_string();
     for (signal, number) in [("HUP", 1), ("INT", 2), ("TERM", 15), ("USR1", 10)] {
         let script = format!(
@@ -28,6 +29,7 @@ fn a_signal_ends_a_waiting_command_at_once_and_its_trap_runs() {
 
 #[test]
 fn a_subshell_that_is_killed_while_its_command_waits_tells_the_signal_and_the_shell_goes_on() {
+    testkit::needs!(Bash);
     let port = refused_port().to_string();
     let script = r#"
 ( ecflow_client --meter=m 1; echo "not reached" ) & sleep 0.3
@@ -52,6 +54,7 @@ x=$(ECF_TIMEOUT=0.3 ecflow_client --meter=m 1 2>/dev/null); echo "goes on $?"
 
 #[test]
 fn a_second_signal_during_the_trap_runs_the_trap_again_and_its_command_is_sent() {
+    testkit::needs!(EcflowServer, Bash);
     let server = Server::running();
     let (dead, live) = (refused_port().to_string(), server.port.to_string());
     // The first abort waits for a dead server, the second one finds a live one.

@@ -17,6 +17,7 @@ time.sleep(60)";
 
 #[test]
 fn a_host_that_goes_away_without_a_word_is_noticed_in_seconds() {
+    testkit::needs!(Python, Namespaces);
     let directory = scratch("fast-network");
     let process = directory.join("process");
     // The other node lives as long as this process, which ends with its parent.

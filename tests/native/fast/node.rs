@@ -105,6 +105,7 @@ const THIS: &str = "fast::node::two_hundred_processes_probe_a_silent_primary_onc
 
 #[test]
 fn two_hundred_processes_probe_a_silent_primary_once_in_two_seconds() {
+    testkit::needs!(Namespaces);
     const PROCESSES: usize = 200;
     if namespace::ran_inside(THIS, "true") {
         return;

@@ -19,6 +19,7 @@ fn is_logged(server: &Server, command: &str, times: usize) {
 
 #[test]
 fn a_frozen_server_is_left_after_its_silence_and_report_and_logs_agree_on_the_copies() {
+    testkit::needs!(EcflowServer);
     let (primary, backup) = (Server::running(), Server::running());
     let settings = [("ECF_FAILOVER_SILENCE", "3")];
     let client = client("frozen", primary.port, &[backup.port], &settings);
@@ -52,6 +53,7 @@ fn a_frozen_server_is_left_after_its_silence_and_report_and_logs_agree_on_the_co
 
 #[test]
 fn a_server_that_is_busy_for_a_while_is_waited_for() {
+    testkit::needs!(EcflowServer);
     let (primary, backup) = (Server::running(), Server::running());
     let client = client("busy", primary.port, &[backup.port], &[]);
     primary.freeze(true);
@@ -69,6 +71,7 @@ fn a_server_that_is_busy_for_a_while_is_waited_for() {
 
 #[test]
 fn a_killed_primary_is_used_again_after_two_good_probes() {
+    testkit::needs!(EcflowServer);
     let (mut primary, backup) = (Server::running(), Server::running());
     let client = client("killed", primary.port, &[backup.port], &[]);
     assert_eq!(client.task(&["--meter=m", "1"]).port, primary.port);

@@ -39,11 +39,13 @@ fn live() -> Peer {
 
 #[test]
 fn no_sigpipe_from_a_peer_that_closes_nor_from_a_log_that_nobody_reads() {
+    testkit::needs!(Gcc);
     case("sigpipe", &[steps(&["read 100", "close"]).port]);
 }
 
 #[test]
 fn a_host_that_closed_its_standard_descriptors_finds_nothing_there() {
+    testkit::needs!(Gcc);
     case(
         "standard_descriptors",
         &[steps(&["read all", "silence"]).port],
@@ -52,12 +54,14 @@ fn a_host_that_closed_its_standard_descriptors_finds_nothing_there() {
 
 #[test]
 fn a_signal_every_millisecond_changes_nothing() {
+    testkit::needs!(Gcc);
     let (mute, live) = (steps(&["read all", "silence"]), live());
     case("signals", &[mute.port, live.port]);
 }
 
 #[test]
 fn parent_and_child_of_a_fork_go_on() {
+    testkit::needs!(Gcc);
     let peer = Peer::on_all_addresses(&[Act::Answer(frame(replies::ok().as_bytes()))]);
     case("forked", &[peer.port]);
     assert_eq!(peer.count(), 9, "three sends to each of three hosts");
@@ -65,11 +69,13 @@ fn parent_and_child_of_a_fork_go_on() {
 
 #[test]
 fn without_a_descriptor_left_it_says_so_and_recovers() {
+    testkit::needs!(Gcc);
     case("no_descriptors", &[live().port]);
 }
 
 #[test]
 fn a_reply_that_memory_does_not_hold_is_refused() {
+    testkit::needs!(Gcc);
     let reply = replies::text(&"x".repeat(15 << 20));
     let peer = Peer::new(&[Act::Answer(frame(reply.as_bytes()))]);
     case("no_memory", &[peer.port]);
@@ -77,17 +83,20 @@ fn a_reply_that_memory_does_not_hold_is_refused() {
 
 #[test]
 fn a_sandbox_that_refuses_options_and_ipv6_is_no_obstacle() {
+    testkit::needs!(Gcc);
     case("sandboxed", &[live().port]);
 }
 
 #[test]
 fn a_cancel_from_a_signal_handler_ends_a_read_and_a_pause() {
+    testkit::needs!(Gcc);
     let mute = steps(&["read all", "silence"]);
     case("cancelled", &[mute.port, refused_port()]);
 }
 
 #[test]
 fn a_thousand_loads_and_unloads_leave_nothing_behind() {
+    testkit::needs!(Gcc);
     let program = compile("gcc", "-std=c99", "tests/c/unload.c", &["-ldl", "-pthread"]);
     let library = library_directory().join("libecf_failover.so");
     let peer = live();

@@ -31,6 +31,7 @@ fn now(mode: Treats) {
 
 #[test]
 fn names_that_are_unknown_fail_hang_or_are_remembered() {
+    testkit::needs!(Namespaces);
     let directory = scratch("resolver");
     let (resolv, nsswitch) = (
         directory.join("resolv.conf"),

@@ -12,6 +12,7 @@ const THIS: &str =
 
 #[test]
 fn unreachable_hosts_and_exhausted_ports_are_told_and_passed_over() {
+    testkit::needs!(Namespaces);
     let setup = "ip route add unreachable 127.9.9.9/32 table local; \
                  ip route add prohibit 127.9.9.8/32 table local";
     if namespace::ran_inside(THIS, setup) {

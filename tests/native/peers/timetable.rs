@@ -126,6 +126,7 @@ fn the_connects_are_those_that_are_explained() {
 /// default periods.
 #[test]
 fn the_sequence_is_that_of_the_real_client() {
+    testkit::needs!(EcflowServer);
     const LASTS: u64 = 63;
     let ports = [refused_port(), refused_port(), refused_port()];
     let directory = scratch("stock");

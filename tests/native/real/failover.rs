@@ -24,6 +24,7 @@ fn assert_ok(told: &Told, port: u16) {
 
 #[test]
 fn a_meter_reaches_the_backup_after_its_primary_was_killed() {
+    testkit::needs!(EcflowServer);
     let (mut primary, backup) = (Server::running(), Server::running());
     let client = client(primary.port, &[backup.port]);
     assert_ok(&client.task(&["--init=4711"]), primary.port);
@@ -37,6 +38,7 @@ fn a_meter_reaches_the_backup_after_its_primary_was_killed() {
 
 #[test]
 fn every_task_command_reaches_the_backup() {
+    testkit::needs!(EcflowServer);
     let (mut primary, backup) = (Server::running(), Server::running());
     let client = client(primary.port, &[backup.port]);
     primary.kill();
@@ -68,6 +70,7 @@ fn every_task_command_reaches_the_backup() {
 
 #[test]
 fn a_primary_that_never_existed_and_dead_entries_are_passed_over() {
+    testkit::needs!(EcflowServer);
     let backup = Server::running();
     let dead = [refused_port(), refused_port(), refused_port()];
     let client = client(dead[0], &[dead[1], dead[2], backup.port]);
@@ -87,6 +90,7 @@ fn a_primary_that_never_existed_and_dead_entries_are_passed_over() {
 
 #[test]
 fn a_halted_primary_is_left_for_the_backup_and_one_that_is_shut_down_is_not() {
+    testkit::needs!(EcflowServer);
     let (primary, backup) = (Server::running(), Server::running());
     let client = client(primary.port, &[backup.port]);
     primary.client(&["--shutdown=yes"]);
@@ -107,6 +111,7 @@ fn a_halted_primary_is_left_for_the_backup_and_one_that_is_shut_down_is_not() {
 
 #[test]
 fn a_task_that_a_server_takes_for_a_zombie_goes_on_to_the_backup() {
+    testkit::needs!(EcflowServer);
     let (primary, backup) = (Server::started(), Server::running());
     primary.client(&["--restart"]);
     let client = client(primary.port, &[backup.port]);
@@ -123,6 +128,7 @@ fn a_task_that_a_server_takes_for_a_zombie_goes_on_to_the_backup() {
 
 #[test]
 fn a_refusal_of_the_primary_is_final() {
+    testkit::needs!(EcflowServer);
     let (primary, backup) = (Server::running(), Server::running());
     let client = client(primary.port, &[backup.port]);
     let told = client.task(&["--queue=nosuch", "active"]);
@@ -133,6 +139,7 @@ fn a_refusal_of_the_primary_is_final() {
 
 #[test]
 fn a_primary_that_comes_back_is_used_again() {
+    testkit::needs!(EcflowServer);
     let (mut primary, backup) = (Server::running(), Server::running());
     let client = client(primary.port, &[backup.port]);
     assert_ok(&client.task(&["--init=4711"]), primary.port);
@@ -146,6 +153,7 @@ fn a_primary_that_comes_back_is_used_again() {
 /// The shared library in a C program, with the environment of a job.
 #[test]
 fn a_job_in_c_with_ecflows_environment_reaches_the_backup() {
+    testkit::needs!(EcflowServer, Gcc);
     use testkit::{Program, compile};
 
     let (mut primary, backup) = (Server::running(), Server::running());

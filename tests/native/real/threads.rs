@@ -19,6 +19,7 @@ fn counted(server: &Server, name: &str) -> usize {
 
 #[test]
 fn threads_on_one_handle_and_on_their_own_lose_and_double_nothing() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let shared = Handle::quick(server.port, &[]);
     thread::scope(|scope| {

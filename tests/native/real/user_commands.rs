@@ -8,6 +8,7 @@ use testkit::{Handle, Server, suite};
 
 #[test]
 fn a_server_is_driven_from_its_start_to_a_halt() {
+    testkit::needs!(EcflowServer);
     let server = Server::started();
     let client = Handle::quick(server.port, &[]);
     let done = |argv: &[&str]| {
@@ -48,6 +49,7 @@ fn a_server_is_driven_from_its_start_to_a_halt() {
 
 #[test]
 fn the_texts_are_those_of_the_real_client() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let client = Handle::quick(server.port, &[("ECF_NAME", "")]);
     for argv in [
@@ -81,6 +83,7 @@ fn the_texts_are_those_of_the_real_client() {
 
 #[test]
 fn attributes_that_only_the_server_checks_are_refused_and_the_server_lives_on() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let client = Handle::quick(server.port, &[]);
     for argv in [

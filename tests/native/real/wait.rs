@@ -9,6 +9,7 @@ use testkit::{Handle, Server};
 
 #[test]
 fn wait_blocks_while_the_expression_is_false_and_returns_when_it_turns_true() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let client = Handle::quick(server.port, &[("ECF_FAILOVER_RETRY_PERIOD", "0.1")]);
     let begin = Instant::now();
@@ -34,6 +35,7 @@ fn wait_blocks_while_the_expression_is_false_and_returns_when_it_turns_true() {
 
 #[test]
 fn wait_respects_the_timeout() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let settings = [("ECF_FAILOVER_RETRY_PERIOD", "0.1"), ("ECF_TIMEOUT", "0.8")];
     let client = Handle::quick(server.port, &settings);
@@ -51,6 +53,7 @@ fn wait_respects_the_timeout() {
 
 #[test]
 fn an_expression_that_the_server_cannot_use_is_refused_at_once() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let client = Handle::quick(server.port, &[]);
     for expression in ["--wait=/no/such == complete", "--wait=/s/f/t == (("] {

@@ -25,6 +25,7 @@ fn with_backup(answer: Answer, more: &[(&str, &str)]) -> (Told, Front, Front) {
 
 #[test]
 fn every_task_command_reaches_a_server_behind_http() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let front = Front::of(server.port);
     let client = client(front.port, HTTP, &[]);
@@ -33,6 +34,7 @@ fn every_task_command_reaches_a_server_behind_http() {
 
 #[test]
 fn user_commands_have_the_same_text_over_http_and_may_be_large() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let front = Front::of(server.port);
     send_user_commands(&client(front.port, HTTP, &[]), front.port, &server);
@@ -89,6 +91,7 @@ fn the_request_is_what_release_5_17_sends() {
 
 #[test]
 fn the_host_of_an_ipv6_address_stands_in_brackets() {
+    testkit::needs!(Ipv6);
     let front = Front::on("[::1]:0", &replies::ok());
     let client = client(front.port, HTTP, &[("ECF_HOST", "::1")]);
     assert_ok(&client.task(&["--event=e"]), front.port);
@@ -518,6 +521,7 @@ fn a_redirect_is_never_followed() {
 
 #[test]
 fn a_front_that_is_dead_is_left_for_the_backup() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let backup = Front::of(server.port);
     let dead = refused_port();
@@ -536,6 +540,7 @@ fn a_front_that_is_dead_is_left_for_the_backup() {
 
 #[test]
 fn a_front_whose_server_died_is_left_for_the_backup() {
+    testkit::needs!(EcflowServer);
     let (mut primary, backup) = (Server::running(), Server::running());
     let fronts = [Front::of(primary.port), Front::of(backup.port)];
     let client = client(fronts[0].port, HTTP, &[]);
@@ -577,6 +582,7 @@ fn halted_servers_zombies_and_refusals_are_the_same_over_http() {
 
 #[test]
 fn plain_and_http_servers_mixed_up_are_told() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let told = client(server.port, HTTP, &[("ECF_DENIED", "1")]).task(&["--meter=m", "3"]);
     assert_status(&told, ECF_ERR_DENIED);
@@ -714,6 +720,7 @@ fn a_token_file_that_is_none_is_an_error_that_names_it_and_no_key() {
 /// A job's environment has no ECF_AUTHTOKENS as a rule.
 #[test]
 fn the_usual_token_file_is_that_of_the_home_and_then_that_of_the_directory() {
+    testkit::needs!(Gcc);
     let front = Front::scripted(&replies::ok(), &[length()]);
     let (first, second) = (tokens(".*", ".*"), tokens("none", ".*"));
     let home = directory(&[(".ecflowapirc", &first)]);

@@ -45,6 +45,7 @@ fn assert_trusted((told, port, requests): (Told, u16, usize)) {
 
 #[test]
 fn every_task_command_reaches_a_server_behind_https() {
+    testkit::needs!(EcflowServer, Openssl);
     let server = Server::running();
     let front = Front::of(server.port);
     let certificate = Certificate::for_names("IP:127.0.0.1");
@@ -56,6 +57,7 @@ fn every_task_command_reaches_a_server_behind_https() {
 
 #[test]
 fn https_is_switched_on_by_the_protocol_in_any_case_or_on_the_command_line() {
+    testkit::needs!(Openssl);
     let front = Front::scripted(&replies::ok(), &[length()]);
     let certificate = Certificate::for_names("IP:127.0.0.1");
     let tls = TlsFront::new(&certificate, front.port);
@@ -73,6 +75,7 @@ fn https_is_switched_on_by_the_protocol_in_any_case_or_on_the_command_line() {
 
 #[test]
 fn an_authority_in_the_file_vouches_for_the_names_in_its_certificates() {
+    testkit::needs!(Openssl);
     let authority = Authority::new();
     let file = &authority.certificate;
     let by_address = authority.issue("IP:127.0.0.1");
@@ -93,6 +96,7 @@ fn an_authority_in_the_file_vouches_for_the_names_in_its_certificates() {
 
 #[test]
 fn a_certificate_in_the_file_itself_is_trusted_whatever_its_name() {
+    testkit::needs!(Openssl);
     let other_name = Certificate::for_names("DNS:ecflow.example");
     assert_trusted(ask(&other_name, &other_name.certificate, "127.0.0.1"));
     let usual = Certificate::self_signed();
@@ -105,6 +109,7 @@ fn a_certificate_in_the_file_itself_is_trusted_whatever_its_name() {
 
 #[test]
 fn an_authority_out_of_its_time_vouches_for_nobody() {
+    testkit::needs!(Openssl);
     let expired = Authority::expired();
     let issued = expired.issue("IP:127.0.0.1");
     assert_not_trusted(ask(&issued, &expired.certificate, "127.0.0.1"));
@@ -113,6 +118,7 @@ fn an_authority_out_of_its_time_vouches_for_nobody() {
 
 #[test]
 fn of_several_certificates_in_the_file_each_stays_with_its_own_hosts() {
+    testkit::needs!(Openssl);
     let one = Certificate::for_names("DNS:localhost");
     let other = Certificate::for_names("IP:127.0.0.1");
     let both = one.certificate.clone() + &other.certificate;
@@ -124,6 +130,7 @@ fn of_several_certificates_in_the_file_each_stays_with_its_own_hosts() {
 
 #[test]
 fn a_certificate_in_the_file_is_refused_out_of_its_time() {
+    testkit::needs!(Openssl);
     for (certificate, words) in [
         (Certificate::expired(), "expired"),
         (Certificate::not_yet_valid(), "not yet valid"),
@@ -135,6 +142,7 @@ fn a_certificate_in_the_file_is_refused_out_of_its_time() {
 
 #[test]
 fn nobody_else_is_trusted() {
+    testkit::needs!(Openssl);
     let authority = Authority::new();
     let stranger = Authority::new().issue("IP:127.0.0.1");
     assert_not_trusted(ask(&stranger, &authority.certificate, "127.0.0.1"));
@@ -152,6 +160,7 @@ fn nobody_else_is_trusted() {
 
 #[test]
 fn a_backup_behind_https_has_the_command_when_the_primarys_certificate_is_wrong() {
+    testkit::needs!(Openssl);
     let authority = Authority::new();
     let front = Front::scripted(&replies::ok(), &[length()]);
     let primary = TlsFront::new(&Certificate::self_signed(), front.port);
@@ -165,6 +174,7 @@ fn a_backup_behind_https_has_the_command_when_the_primarys_certificate_is_wrong(
 
 #[test]
 fn a_file_of_authorities_that_is_none_is_an_error_that_names_it() {
+    testkit::needs!(Openssl);
     let empty = file("no certificate");
     let missing = path(directory(&[]).join("missing"));
     for bundle in [&empty, &missing] {
@@ -180,6 +190,7 @@ fn a_file_of_authorities_that_is_none_is_an_error_that_names_it() {
 
 #[test]
 fn a_reply_that_could_have_been_cut_is_none() {
+    testkit::needs!(Openssl);
     let certificate = Certificate::for_names("IP:127.0.0.1");
     for (answer, manner, is_whole) in [
         (length(), Manner::Polite, true),
@@ -210,6 +221,7 @@ fn a_reply_that_could_have_been_cut_is_none() {
 
 #[test]
 fn http_and_https_mixed_up_are_told() {
+    testkit::needs!(EcflowServer, Openssl);
     let front = Front::scripted(&replies::ok(), &[length()]);
     let certificate = Certificate::for_names("IP:127.0.0.1");
     let client = trusting(&certificate.certificate, front.port, &[("ECF_DENIED", "1")]);
@@ -243,6 +255,7 @@ fn http_and_https_mixed_up_are_told() {
 
 #[test]
 fn a_token_goes_to_https_by_its_own_address() {
+    testkit::needs!(Openssl);
     let front = Front::scripted(&replies::ok(), &[length()]);
     let certificate = Certificate::for_names("IP:127.0.0.1");
     let tls = TlsFront::new(&certificate, front.port);

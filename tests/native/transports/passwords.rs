@@ -62,6 +62,7 @@ fn assert_ends(
 
 #[test]
 fn the_login_name_is_let_in_with_its_password_only() {
+    testkit::needs!(EcflowServer);
     let row = format!("{} open-sesame", login_name());
     let server = Server::with_passwords(&[&row], &[]);
     let right = passwords(&server, &[&row]);
@@ -87,6 +88,7 @@ fn the_login_name_is_let_in_with_its_password_only() {
 
 #[test]
 fn only_the_first_eight_characters_matter() {
+    testkit::needs!(EcflowServer);
     let row = format!("{} open-sesame", login_name());
     let server = Server::with_passwords(&[&row], &[]);
     let longer = passwords(&server, &[&format!("{} open-sesXYZ", login_name())]);
@@ -102,6 +104,7 @@ fn only_the_first_eight_characters_matter() {
 
 #[test]
 fn the_row_of_this_machines_name_serves_for_its_other_names() {
+    testkit::needs!(EcflowServer);
     let row = format!("{} open-sesame", login_name());
     let server = Server::with_passwords(&[&row], &[]);
     let wrong = format!("{} the-wrong-one", login_name());
@@ -129,6 +132,7 @@ fn the_row_of_this_machines_name_serves_for_its_other_names() {
 
 #[test]
 fn a_custom_user_is_let_in_with_the_custom_password_only() {
+    testkit::needs!(EcflowServer);
     let server = Server::with_passwords(&[], &["fred open-sesame", "anna secret"]);
     let right = passwords(&server, &["fred open-sesame"]);
     let wrong = passwords(&server, &["fred the-wrong-one"]);
@@ -180,6 +184,7 @@ fn a_custom_user_is_let_in_with_the_custom_password_only() {
 
 #[test]
 fn a_custom_user_without_a_password_is_not_sent() {
+    testkit::needs!(EcflowServer);
     let server = Server::with_passwords(&[], &["fred open-sesame"]);
     let others = passwords(&server, &["anna open-sesame"]);
     let ordinary = passwords(&server, &["fred open-sesame"]);
@@ -201,6 +206,7 @@ fn a_custom_user_without_a_password_is_not_sent() {
 
 #[test]
 fn ordinary_and_custom_users_have_passwords_of_their_own() {
+    testkit::needs!(EcflowServer);
     let row = format!("{} open-sesame", login_name());
     let server = Server::with_passwords(&[&row], &["fred secret"]);
     let ordinary = passwords(&server, &[&row, "fred the-wrong-one"]);
@@ -226,6 +232,7 @@ fn ordinary_and_custom_users_have_passwords_of_their_own() {
 
 #[test]
 fn a_password_in_the_arguments_is_the_login_names_where_no_user_is_named() {
+    testkit::needs!(EcflowServer);
     let row = format!("{} open-sesame", login_name());
     let server = Server::with_passwords(&[&row], &[]);
     let ping = |password: &str| {
@@ -249,6 +256,7 @@ fn a_password_in_the_arguments_is_the_login_names_where_no_user_is_named() {
 
 #[test]
 fn a_name_that_crypt_cannot_use_is_sent_as_the_real_client_sends_it() {
+    testkit::needs!(EcflowServer);
     let server = Server::with_passwords(&[], &["x open-sesame", "a_b open-sesame"]);
     for user in ["x", "a_b"] {
         let user = ("ECF_USER", user);
@@ -332,6 +340,7 @@ fn crypts_text_is_told_nowhere_even_if_a_server_repeats_it() {
 
 #[test]
 fn a_password_file_that_cannot_be_read_is_an_error_that_names_file_and_line() {
+    testkit::needs!(EcflowServer);
     let server = Server::with_passwords(&[], &["fred open-sesame"]);
     let row = format!("fred 127.0.0.1 {} open-sesame\n", server.port);
     let cases = [
@@ -366,6 +375,7 @@ fn a_password_file_that_cannot_be_read_is_an_error_that_names_file_and_line() {
 
 #[test]
 fn comments_blanks_and_empty_lines_in_a_password_file_are_nothing() {
+    testkit::needs!(EcflowServer);
     let server = Server::with_passwords(&[], &["fred open-sesame"]);
     let port = server.port;
     for text in [
@@ -391,6 +401,7 @@ fn comments_blanks_and_empty_lines_in_a_password_file_are_nothing() {
 
 #[test]
 fn a_server_without_password_files_refuses_a_password() {
+    testkit::needs!(EcflowServer);
     let server = Server::running();
     let ordinary = passwords(&server, &[&format!("{} open-sesame", login_name())]);
     assert_ends(
@@ -404,6 +415,7 @@ fn a_server_without_password_files_refuses_a_password() {
 
 #[test]
 fn task_commands_need_no_password() {
+    testkit::needs!(EcflowServer);
     let row = format!("{} open-sesame", login_name());
     let server = Server::with_passwords(&[&row], &["fred secret"]);
     for settings in [
@@ -419,6 +431,7 @@ fn task_commands_need_no_password() {
 
 #[test]
 fn a_backup_gets_the_password_that_its_own_row_has() {
+    testkit::needs!(EcflowServer);
     let login = login_name();
     let rows = ["open-sesame", "the-wrong-one"].map(|password| format!("{login} {password}"));
     let mut primary = Server::with_passwords(&[&rows[0]], &[]);
@@ -443,6 +456,7 @@ fn a_backup_gets_the_password_that_its_own_row_has() {
 
 #[test]
 fn passwords_go_through_http_as_well() {
+    testkit::needs!(EcflowServer);
     let row = format!("{} open-sesame", login_name());
     let server = Server::with_passwords(&[&row], &["fred secret"]);
     let front = Front::of(server.port);

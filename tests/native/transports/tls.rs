@@ -27,6 +27,7 @@ fn assert_no_retry_helps(told: &Told, port: u16, words: &str) {
 
 #[test]
 fn every_task_command_reaches_a_server_with_tls() {
+    testkit::needs!(EcflowServer, Openssl);
     let certificate = Certificate::self_signed();
     let server = Server::with_tls(&certificate);
     let client = trusting(&certificate.certificate, server.port, &[]);
@@ -35,6 +36,7 @@ fn every_task_command_reaches_a_server_with_tls() {
 
 #[test]
 fn user_commands_have_the_same_text_over_tls_and_may_be_large() {
+    testkit::needs!(EcflowServer, Openssl);
     let certificate = Certificate::self_signed();
     let server = Server::with_tls(&certificate);
     let client = trusting(&certificate.certificate, server.port, &[]);
@@ -43,6 +45,7 @@ fn user_commands_have_the_same_text_over_tls_and_may_be_large() {
 
 #[test]
 fn the_certificate_of_ecflows_manual_is_trusted_version_one_though_it_is() {
+    testkit::needs!(EcflowServer, Openssl);
     let certificate = Certificate::version_one();
     let server = Server::with_tls(&certificate);
     let client = trusting(&certificate.certificate, server.port, &[]);
@@ -59,6 +62,7 @@ fn the_certificate_of_ecflows_manual_is_trusted_version_one_though_it_is() {
 
 #[test]
 fn a_certificate_that_a_private_authority_signed_is_trusted_by_the_authoritys_file() {
+    testkit::needs!(EcflowServer, Openssl);
     let authority = Authority::new();
     // Names are not compared: this one is nobody's here.
     let certificate = authority.issue("DNS:ecflow.example");
@@ -80,6 +84,7 @@ fn a_certificate_that_a_private_authority_signed_is_trusted_by_the_authoritys_fi
 
 #[test]
 fn who_shows_a_trusted_certificate_without_its_key_is_refused() {
+    testkit::needs!(Openssl);
     let server = Peer::answering(&replies::ok());
     for (shown, own) in [
         (Certificate::self_signed(), Certificate::self_signed()),
@@ -102,6 +107,7 @@ fn who_shows_a_trusted_certificate_without_its_key_is_refused() {
 
 #[test]
 fn the_usual_kinds_of_keys_are_known() {
+    testkit::needs!(EcflowServer, Openssl);
     for kind in [
         &["RSA", "-pkeyopt", "rsa_keygen_bits:2048"][..],
         &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -117,6 +123,7 @@ fn the_usual_kinds_of_keys_are_known() {
 
 #[test]
 fn tls_1_2_and_1_3_are_spoken() {
+    testkit::needs!(Openssl);
     for certificate in [Certificate::self_signed(), Certificate::version_one()] {
         let server = Peer::answering(&replies::ok());
         for (manner, version) in [
@@ -134,6 +141,7 @@ fn tls_1_2_and_1_3_are_spoken() {
 
 #[test]
 fn a_meter_goes_from_a_dead_primary_to_a_backup_with_another_certificate() {
+    testkit::needs!(EcflowServer, Openssl);
     let ours = [Certificate::self_signed(), Certificate::version_one()];
     let mut primary = Server::with_tls_of_its_own(&ours[0]);
     let backup = Server::with_tls_of_its_own(&ours[1]);
@@ -158,6 +166,7 @@ fn a_meter_goes_from_a_dead_primary_to_a_backup_with_another_certificate() {
 
 #[test]
 fn localhost_in_the_hostfile_has_the_certificate_of_this_machines_name() {
+    testkit::needs!(EcflowServer, Openssl);
     let certificate = Certificate::self_signed();
     let backup = Server::with_tls_of_its_own(&certificate);
     let dead = refused_port();
@@ -180,6 +189,7 @@ fn localhost_in_the_hostfile_has_the_certificate_of_this_machines_name() {
 
 #[test]
 fn each_host_is_verified_against_its_own_file() {
+    testkit::needs!(Openssl);
     let ours = [Certificate::self_signed(), Certificate::self_signed()];
     let server = Peer::answering(&replies::ok());
     let fronts = [0, 1].map(|number| TlsFront::new(&ours[number], server.port));
@@ -206,6 +216,7 @@ fn each_host_is_verified_against_its_own_file() {
 
 #[test]
 fn a_backup_without_a_certificate_file_is_passed_over() {
+    testkit::needs!(Openssl);
     let certificate = Certificate::self_signed();
     let server = Peer::answering(&replies::ok());
     let [unknown, backup] = [0, 1].map(|_| TlsFront::new(&certificate, server.port));
@@ -230,6 +241,7 @@ fn a_backup_without_a_certificate_file_is_passed_over() {
 
 #[test]
 fn a_server_with_another_certificate_is_left_for_the_backup_and_gets_nothing() {
+    testkit::needs!(EcflowServer, Openssl);
     let ours = [Certificate::self_signed(), Certificate::self_signed()];
     let primary = Server::with_tls(&ours[0]);
     let backup = Server::with_tls(&ours[1]);
@@ -252,6 +264,7 @@ fn a_server_with_another_certificate_is_left_for_the_backup_and_gets_nothing() {
 
 #[test]
 fn a_certificate_out_of_its_time_is_refused_by_a_word_that_says_so() {
+    testkit::needs!(Openssl);
     let good = Certificate::self_signed();
     for (certificate, words) in [
         (Certificate::expired(), "expired"),
@@ -276,6 +289,7 @@ fn a_certificate_out_of_its_time_is_refused_by_a_word_that_says_so() {
 
 #[test]
 fn an_expired_certificate_of_a_real_server_or_of_an_authority_is_refused() {
+    testkit::needs!(EcflowServer, Openssl);
     let expired = Certificate::expired();
     let authority = Authority::new();
     let issued = authority.issue_expired("DNS:ecflow.example");
@@ -294,6 +308,7 @@ fn an_expired_certificate_of_a_real_server_or_of_an_authority_is_refused() {
 
 #[test]
 fn tls_spoken_to_a_plain_server_is_told_and_never_downgraded() {
+    testkit::needs!(EcflowServer, Openssl);
     let plain = Server::running();
     let trusted = Certificate::self_signed().certificate;
     let client = trusting(&trusted, plain.port, &[("ECF_DENIED", "1")]);
@@ -308,6 +323,7 @@ fn tls_spoken_to_a_plain_server_is_told_and_never_downgraded() {
 
 #[test]
 fn a_plain_backup_is_no_backup_of_a_primary_with_tls() {
+    testkit::needs!(Openssl);
     let plain = Peer::answering(&replies::ok());
     let dead = refused_port();
     let settings = [
@@ -334,6 +350,7 @@ fn a_plain_backup_is_no_backup_of_a_primary_with_tls() {
 
 #[test]
 fn a_plain_client_learns_that_the_server_may_want_tls() {
+    testkit::needs!(EcflowServer, Openssl);
     let certificate = Certificate::self_signed();
     let server = Server::with_tls(&certificate);
     let client = Handle::quick(server.port, &[("ECF_DENIED", "1")]);
@@ -358,6 +375,7 @@ fn a_plain_client_learns_that_the_server_may_want_tls() {
 
 #[test]
 fn a_handshake_that_breaks_off_or_stalls_leaves_for_the_backup() {
+    testkit::needs!(Openssl);
     let certificate = Certificate::self_signed();
     let server = Peer::answering(&replies::ok());
     let backup = TlsFront::new(&certificate, server.port);
@@ -410,6 +428,7 @@ fn a_handshake_that_breaks_off_or_stalls_leaves_for_the_backup() {
 
 #[test]
 fn a_stalled_handshake_is_bounded_by_deadline_and_cancel() {
+    testkit::needs!(Openssl);
     let silent = Peer::new(&[Act::Steps(vec!["silence".into()])]);
     let trusted = Certificate::self_signed().certificate;
     let client = trusting(&trusted, silent.port, &[("ECF_TIMEOUT", "0.5")]);
@@ -432,6 +451,7 @@ fn a_stalled_handshake_is_bounded_by_deadline_and_cancel() {
 
 #[test]
 fn a_handshake_byte_by_byte_does_not_outlive_its_limit() {
+    testkit::needs!(Openssl);
     let flight = "\u{16}\u{3}\u{3}?\u{7f}";
     let mut steps = vec!["read 100".to_owned(), format!("send {flight}")];
     for _ in 0..200 {
@@ -450,6 +470,7 @@ fn a_handshake_byte_by_byte_does_not_outlive_its_limit() {
 
 #[test]
 fn a_whole_reply_is_a_success_however_the_connection_ends() {
+    testkit::needs!(Openssl);
     let certificate = Certificate::self_signed();
     let whole = frame(replies::text("a").as_bytes());
     for manner in [Manner::Polite, Manner::Abrupt] {
@@ -464,6 +485,7 @@ fn a_whole_reply_is_a_success_however_the_connection_ends() {
 
 #[test]
 fn a_request_without_a_whole_reply_may_have_been_applied() {
+    testkit::needs!(Openssl);
     let certificate = Certificate::self_signed();
     let part = Act::Answer(frame(replies::ok().as_bytes())[..40].to_vec());
     let reset = Act::Steps(vec!["read all".into(), "reset".into()]);
@@ -499,6 +521,7 @@ fn a_request_without_a_whole_reply_may_have_been_applied() {
 
 #[test]
 fn what_is_not_harmless_twice_goes_on_after_a_handshake_that_failed() {
+    testkit::needs!(Openssl);
     let certificate = Certificate::self_signed();
     let reset = Peer::new(&[Act::Steps(vec!["read 5".into(), "reset".into()])]);
     let server = Peer::answering(&replies::text("a"));
@@ -514,6 +537,7 @@ fn what_is_not_harmless_twice_goes_on_after_a_handshake_that_failed() {
 
 #[test]
 fn a_request_that_the_server_does_not_take_was_not_sent() {
+    testkit::needs!(Openssl);
     let certificate = Certificate::self_signed();
     let server = Peer::answering(&replies::ok());
     let deaf = TlsFront::with(Manner::Deaf, &certificate, server.port);
@@ -537,6 +561,7 @@ fn a_request_that_the_server_does_not_take_was_not_sent() {
 
 #[test]
 fn one_client_serves_many_threads_over_tls() {
+    testkit::needs!(EcflowServer, Openssl);
     let certificate = Certificate::self_signed();
     let server = Server::with_tls(&certificate);
     let client = trusting(&certificate.certificate, server.port, &[]);
@@ -557,6 +582,7 @@ fn one_client_serves_many_threads_over_tls() {
 
 #[test]
 fn a_certificate_that_was_replaced_is_read_by_the_next_command() {
+    testkit::needs!(Openssl);
     let ours = [Certificate::self_signed(), Certificate::self_signed()];
     let server = Peer::answering(&replies::ok());
     let front = TlsFront::new(&ours[1], server.port);

@@ -44,6 +44,7 @@ impl Stage {
 
 #[test]
 fn tls_is_switched_on_by_ecf_ssl_by_the_protocol_or_on_the_command_line() {
+    testkit::needs!(Openssl);
     let stage = Stage::new();
     let files = [("server.crt", stage.right.as_str())];
     for settings in [
@@ -67,6 +68,7 @@ fn tls_is_switched_on_by_ecf_ssl_by_the_protocol_or_on_the_command_line() {
 
 #[test]
 fn what_asks_for_tls_is_never_outvoted() {
+    testkit::needs!(Openssl);
     let stage = Stage::new();
     let files = [("server.crt", stage.right.as_str())];
     let plain = [("ECF_SSL", "1"), ("ECF_HOST_PROTOCOL", "plain")];
@@ -84,6 +86,7 @@ fn what_asks_for_tls_is_never_outvoted() {
 
 #[test]
 fn the_file_of_the_host_or_the_one_of_all_servers_is_used_whichever_exists() {
+    testkit::needs!(Openssl);
     let stage = Stage::new();
     let own = format!("127.0.0.1.{}.crt", stage.port());
     let (own, right, wrong) = (own.as_str(), stage.right.as_str(), stage.wrong.as_str());
@@ -111,6 +114,7 @@ fn the_file_of_the_host_or_the_one_of_all_servers_is_used_whichever_exists() {
 
 #[test]
 fn a_directory_with_and_without_its_last_slash_is_the_same() {
+    testkit::needs!(Openssl);
     let stage = Stage::new();
     let client = stage.client(&[("server.crt", &stage.right)], &[("ECF_SSL", "1")]);
     let directory = client.get("ECF_SSL_DIR").unwrap();
@@ -120,6 +124,7 @@ fn a_directory_with_and_without_its_last_slash_is_the_same() {
 
 #[test]
 fn localhost_is_looked_for_under_this_machines_name() {
+    testkit::needs!(Openssl);
     let stage = Stage::new();
     let (port, machine) = (stage.port(), machine_name());
     let settings = [("ECF_SSL", "by file"), ("ECF_HOST", "localhost")];
@@ -139,6 +144,7 @@ fn localhost_is_looked_for_under_this_machines_name() {
 
 #[test]
 fn without_a_file_for_the_primary_nothing_is_sent_and_the_files_are_named() {
+    testkit::needs!(Openssl);
     let stage = Stage::new();
     let own = format!("127.0.0.1.{}.crt", stage.port());
     for (ssl, files, names) in [
@@ -164,6 +170,7 @@ fn without_a_file_for_the_primary_nothing_is_sent_and_the_files_are_named() {
 
 #[test]
 fn a_file_without_a_certificate_is_an_error_that_names_it() {
+    testkit::needs!(Openssl);
     let stage = Stage::new();
     let broken = stage.right.replacen('M', "!", 1);
     let cut = &stage.right[..stage.right.len() / 2];
@@ -183,6 +190,7 @@ fn a_file_without_a_certificate_is_an_error_that_names_it() {
 /// A job's environment has no ECF_SSL_DIR as a rule.
 #[test]
 fn the_usual_directory_is_that_of_the_home() {
+    testkit::needs!(Gcc, Openssl);
     let stage = Stage::new();
     let home = directory(&[]);
     let usual = home.join(".ecflowrc/ssl");

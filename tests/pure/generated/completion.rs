@@ -57,6 +57,7 @@ fn offered(command: &str, line: &[&str], current: &str) -> Vec<String> {
 
 #[test]
 fn bash_offers_options_their_words_and_files() {
+    testkit::needs!(Bash);
     for command in ["ecf_client", "ecflow_client"] {
         let offered = |line: &[&str], current| offered(command, line, current);
         assert_eq!(offered(&["--me"], "--me"), ["--meter"]);

@@ -55,6 +55,7 @@ fn the_manual_pages_are_what_the_sources_say() {
 
 #[test]
 fn the_formatter_has_nothing_to_say_about_the_manual_pages() {
+    testkit::needs!(Groff);
     for page in PAGES {
         let output = Command::new("groff")
             .args(["-man", "-ww", "-Tutf8", "-z", page])
