@@ -3,7 +3,7 @@
 //!
 //! The header goes to OUT_DIR, like all that a build writes; the committed
 //! `include/ecf_failover.h` is compared with it by the tests, and written by
-//! `ECF_FAILOVER_BLESS=1 cargo test --test generated`.
+//! `ECF_FAILOVER_BLESS=1 cargo test --test pure generated`.
 
 use std::env;
 use std::error::Error;

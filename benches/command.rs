@@ -14,9 +14,6 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -28,7 +25,7 @@ use ecf_failover::config::Configuration;
 use ecf_failover::model::{Kind, Outcome, Repeat, TaskIdentity};
 use ecf_failover::policy::{Action, Ecflow, Policy, Rules};
 use ecf_failover::wire::{self, Base, Value};
-use harness::{Handle, Server, ecflow_client};
+use testkit::{Handle, Server, ecflow_client};
 
 const ROUNDS: usize = 400;
 /// A process is some fifty times dearer, and is measured less often.

@@ -18,9 +18,6 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
-
 use std::borrow::Borrow;
 use std::fs;
 use std::process::Stdio;
@@ -28,7 +25,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{
+use testkit::{
     Act, FullBacklog, Handle, Peer, Server, ecflow_client, frame, refused_port, replies, scratch,
 };
 

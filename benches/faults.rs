@@ -1,4 +1,4 @@
-//! What happens to a job under each fault of tests/faults/rows.json: the real ecflow_client and
+//! What happens to a job under each fault of tests/native/faults/rows.json: the real ecflow_client and
 //! this library, side by side, with the default periods and a healthy backup. Prints the table
 //! of docs/performance.md.
 //!
@@ -15,18 +15,16 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
 #[allow(dead_code, reason = "the suite uses the rest")]
-#[path = "../tests/faults/rows.rs"]
+#[path = "../tests/native/faults/rows.rs"]
 mod rows;
 
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Handle, ecflow_client};
 use rows::{Row, Server, Stage, rows, words};
+use testkit::{Handle, ecflow_client};
 
 /// Long enough for three attempts 10 s apart, whose first two take a few seconds each.
 const LASTS: Duration = Duration::from_secs(45);

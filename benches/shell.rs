@@ -15,16 +15,13 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
-
 use std::fs;
 use std::net::TcpListener;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Act, Peer, Program, Server, library_directory, scratch};
+use testkit::{Act, Peer, Program, Server, library_directory, scratch};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 const CALLS: usize = 200;

@@ -1,0 +1,213 @@
+//! The Fortran module as a model uses it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use testkit::{Program, Server, library_directory, refused_port, scratch, source_root};
+
+/// As the module's users compile: to the standard, with every check that there is.
+const STRICT: &[&str] = &[
+    "-std=f2008",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-fcheck=all",
+    "-ffpe-trap=invalid,zero,overflow",
+    "-g",
+];
+const INTEGERS: &[&str] = &["-fdefault-integer-4", "-fdefault-integer-8"];
+
+fn compiled(source: &str, integers: &str, extra: &[&str]) -> PathBuf {
+    compiled_by("gfortran", source, integers, extra)
+}
+
+fn compiled_by(compiler: &str, source: &str, integers: &str, extra: &[&str]) -> PathBuf {
+    let source = source_root().join(source);
+    let name = source.file_stem().unwrap().to_str().unwrap();
+    let directory = scratch(&format!("fortran-{name}{integers}"));
+    let program = directory.join(name);
+    let library = library_directory();
+    let rpath = format!("-Wl,-rpath,{}", library.display());
+    let module = source_root().join("include/ecf_failover.f90");
+    let mut args = STRICT.to_vec();
+    if integers != INTEGERS[0] {
+        args.push(integers);
+    }
+    args.extend(extra);
+    args.extend(["-J", directory.to_str().unwrap()]);
+    args.extend([module.to_str().unwrap(), source.to_str().unwrap()]);
+    args.extend(["-L", library.to_str().unwrap(), "-lecf_failover", &rpath]);
+    args.extend(["-o", program.to_str().unwrap()]);
+    Program::new(compiler, &[]).args(&args).succeed();
+    program
+}
+
+fn environment<'a>(port: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut all = vec![
+        ("ECF_HOST", "127.0.0.1"),
+        ("ECF_PORT", port),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "_DJP_"),
+        ("ECF_TRYNO", "1"),
+        ("ECF_FAILOVER_RETRY_PERIOD", "0.05"),
+    ];
+    all.extend(more);
+    all
+}
+
+#[test]
+fn a_model_goes_on_at_the_backup_when_its_primary_is_killed_half_way() {
+    testkit::needs!(EcflowServer, Gfortran);
+    for integers in INTEGERS {
+        let (mut primary, backup) = (Server::running(), Server::running());
+        for server in [&primary, &backup] {
+            server.client(&["--alter", "add", "variable", "LONG", "0", "/s/f/t"]);
+        }
+        let hostfile = scratch("fortran").join("hosts");
+        fs::write(&hostfile, format!("127.0.0.1:{}\n", backup.port)).unwrap();
+        let port = primary.port.to_string();
+        let settings = [
+            ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+            ("ECF_HOSTFILE_POLICY", "all"),
+            ("ECF_TIMEOUT", "60"),
+        ];
+        let mut model = Program::new(
+            compiled("tests/languages/fortran/model.f90", integers, &[]),
+            &environment(&port, &settings),
+        )
+        .command()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+        let mut output = BufReader::new(model.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "half\n");
+        assert_eq!(primary.query("meter", "m"), "50");
+        primary.kill();
+        model.stdin.take().unwrap().write_all(b"\n").unwrap();
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert!(model.wait().unwrap().success(), "{rest}");
+        assert_eq!(rest, format!("step a port {}\n", backup.port));
+        assert_eq!(backup.query("meter", "m"), "100");
+        assert_eq!(backup.query("event", "e"), "set");
+        assert_eq!(backup.query("state", ""), "complete");
+        let label = "two words, \"quotes\" and \u{fffd} of Latin-1";
+        assert!(backup.query("label", "l").contains(label));
+    }
+}
+
+/// What each failure gives by stat, keeps on the handle, and says.
+const FAILURES: &[(&str, &str, &str)] = &[
+    ("not open", "ECF_ERR_ARGUMENT", "not open"),
+    ("unknown key", "ECF_ERR_ARGUMENT", "ECF_NONSENSE"),
+    ("secret key", "ECF_ERR_ARGUMENT", "ECF_PASS"),
+    ("refused", "ECF_ERR_TIMEOUT", "refused"),
+    ("short message", "ECF_ERR_TIMEOUT", "ECF_ERR_TIME"),
+    ("bad word", "ECF_ERR_ARGUMENT", "nonsense"),
+    ("user command", "ECF_ERR_UNREACHABLE", "refused"),
+    ("cancelled", "ECF_ERR_CANCELLED", "cancelled"),
+    ("delegated", "ECF_ERR_REJECTED", "attempt at 127.0.0.1"),
+    ("given up", "ECF_ERR_CALLER", "127.0.0.1"),
+    ("a copy", "ECF_ERR_ARGUMENT", "not open"),
+];
+
+#[test]
+fn no_failure_stops_a_model_with_or_without_stat() {
+    testkit::needs!(Gfortran);
+    for integers in INTEGERS {
+        let port = refused_port().to_string();
+        let program = compiled("tests/languages/fortran/failures.f90", integers, &[]);
+        let told = Program::new(&program, &environment(&port, &[])).succeed();
+        for ((name, status, words), line) in FAILURES.iter().zip(told.lines()) {
+            let wanted = format!("{name}: {status} {status} ");
+            assert!(line.starts_with(&wanted), "{line}, wanted {wanted}");
+            assert!(line.contains(words), "{line}, wanted {words}");
+        }
+        assert!(told.ends_with("the model went on\n"), "{told}");
+        assert_eq!(told.lines().count(), FAILURES.len() + 1);
+    }
+}
+
+#[test]
+fn nothing_leaks_and_nothing_is_read_that_was_not_written() {
+    testkit::needs!(Gfortran, Valgrind);
+    let port = refused_port().to_string();
+    let program = compiled("tests/languages/fortran/failures.f90", INTEGERS[0], &[]);
+    Program::new("valgrind", &environment(&port, &[]))
+        .args(&["-q", "--error-exitcode=9", "--leak-check=full"])
+        .args(&[
+            "--errors-for-leak-kinds=definite",
+            program.to_str().unwrap(),
+        ])
+        .succeed();
+}
+
+#[test]
+fn threads_with_a_client_each_lose_nothing_on_a_small_stack() {
+    testkit::needs!(EcflowServer, Gfortran);
+    let server = Server::running();
+    let port = server.port.to_string();
+    let small = [("OMP_STACKSIZE", "1M"), ("ECF_TIMEOUT", "30")];
+    for integers in INTEGERS {
+        let program = compiled("examples/fortran/threads.f90", integers, &["-fopenmp"]);
+        let told = Program::new(&program, &environment(&port, &small)).succeed();
+        assert_eq!(told, "failed 0\n");
+    }
+    assert_eq!(server.logged("chd:meter"), 200);
+}
+
+/// A server with the suite that the examples speak for.
+fn server_of_the_examples() -> Server {
+    let server = Server::running();
+    let suite =
+        "suite loop\n edit ECF_DUMMY_TASK ''\n task t\n  meter step 0 100\n  label info \"\"\n";
+    let file = server.home.join("loop.def");
+    fs::write(&file, suite).unwrap();
+    server.client(&["--load", file.to_str().unwrap()]);
+    server.client(&["--begin", "loop"]);
+    server
+}
+
+const EXAMPLE: &[(&str, &str)] = &[("ECF_TIMEOUT", "30"), ("ECF_NAME", "/loop/t")];
+
+#[test]
+fn the_time_loop_tells_its_steps() {
+    testkit::needs!(EcflowServer, Gfortran);
+    let server = server_of_the_examples();
+    let port = server.port.to_string();
+    let program = compiled("examples/fortran/time_loop.f90", INTEGERS[0], &[]);
+    Program::new(&program, &environment(&port, EXAMPLE)).succeed();
+    assert_eq!(server.client(&["--query", "meter", "/loop/t:step"]), "10\n");
+    assert_eq!(server.logged("chd:meter"), 10);
+}
+
+#[test]
+fn of_many_ranks_the_first_tells_the_steps() {
+    testkit::needs!(EcflowServer, Gfortran, Mpi);
+    let server = server_of_the_examples();
+    let port = server.port.to_string();
+    let example = "examples/fortran/time_loop_mpi.f90";
+    let program = compiled_by("mpifort", example, INTEGERS[0], &[]);
+    let mut settings = environment(&port, EXAMPLE);
+    // Three ranks on this machine, whatever its size, and nothing beyond it.
+    settings.extend([
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
+        ("OMPI_MCA_btl", "self,vader"),
+        ("OMPI_MCA_oob_tcp_if_include", "lo"),
+        ("OMPI_MCA_plm", "isolated"),
+    ]);
+    Program::new("mpirun", &settings)
+        .args(&["-n", "3", program.to_str().unwrap()])
+        .succeed();
+    assert_eq!(server.client(&["--query", "meter", "/loop/t:step"]), "10\n");
+    let label = server.client(&["--query", "label", "/loop/t:info"]);
+    assert_eq!(label, "all ranks are done\n");
+    assert_eq!(server.logged("chd:meter"), 10);
+}

@@ -1,0 +1,9 @@
+//! What the library does with servers that are scripted: order and times of the attempts,
+//! outcomes, settings, the hostfile, replies that are none.
+
+mod hostfile;
+mod outcomes;
+mod replies;
+mod settings;
+mod stop;
+mod timetable;

@@ -1,0 +1,236 @@
+//! `ecf_client` as scripts use it: beside the real ecflow_client, under dash, and ended by
+//! signals.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testkit::{Act, Peer, Program, Server, ecflow_client, refused_port, scratch};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
+
+fn environment<'a>(port: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut all = vec![
+        ("ECF_HOST", "127.0.0.1"),
+        ("ECF_PORT", port),
+        ("ECF_NAME", "/s/f/t"),
+        ("ECF_PASS", "_DJP_"),
+        ("ECF_TRYNO", "1"),
+        ("ECF_TIMEOUT", "30"),
+        ("ECF_FAILOVER_RETRY_PERIOD", "0.05"),
+    ];
+    all.extend(more);
+    all
+}
+
+#[test]
+fn output_and_exit_status_are_those_of_ecflow_client() {
+    testkit::needs!(EcflowServer);
+    let server = Server::running();
+    let port = server.port.to_string();
+    let job = environment(&port, &[]);
+    for args in [
+        &["--init=4711"][..],
+        &["--meter=m", "5"],
+        &["--meter", "m", "x"],
+        &["--query", "meter", "/s/f/t:m"],
+        &["--queue=q", "no_of_aborted"],
+        &["--suites"],
+        &["--suspend", "/no/such"],
+        &["--nonsense"],
+        &[],
+        &["--complete"],
+    ] {
+        let ours = Program::new(PROGRAM, &job).args(args).run();
+        let theirs = ecflow_client(server.port, &job).args(args).run();
+        assert_eq!(ours.status.code(), theirs.status.code(), "{args:?}");
+        assert_eq!(ours.stdout, theirs.stdout, "{args:?}");
+        assert_eq!(
+            ours.stderr.is_empty(),
+            theirs.stderr.is_empty(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&ours.stderr)
+        );
+    }
+}
+
+/// A job as old scripts have it, with the program under the name of the stock client.
+const JOB: &str = "set -e
+trap 'ecflow_client --abort=trap; trap 0; exit 0' 0 1 2 15
+ecflow_client --init=$$
+for step in 1 2 3; do
+    ecflow_client --meter=m $step
+    [ \"$(ecflow_client --query meter /s/f/t:m)\" = $step ]
+done
+ecflow_client --label=l \"three steps; done\"
+[ -z \"$FAIL\" ]
+ecflow_client --complete
+trap 0
+exit 0
+";
+
+#[test]
+fn an_old_job_script_runs_unchanged_under_dash_and_aborts_by_its_trap() {
+    testkit::needs!(EcflowServer, Dash);
+    let directory = scratch("program");
+    let link = directory.join("ecflow_client");
+    if !link.exists() {
+        symlink(PROGRAM, &link).unwrap();
+    }
+    let script = directory.join("job");
+    fs::write(&script, JOB).unwrap();
+    let path = format!("{}:/usr/bin:/bin", directory.display());
+    for (fail, state) in [("", "complete"), ("1", "aborted")] {
+        let server = Server::running();
+        let port = server.port.to_string();
+        let job = environment(&port, &[("PATH", &path), ("FAIL", fail)]);
+        Program::new("dash", &job)
+            .args(&[script.to_str().unwrap()])
+            .succeed();
+        assert_eq!(server.query("state", ""), state);
+        assert_eq!(server.query("label", "l"), "three steps; done");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_waiting_command_at_once_with_its_number() {
+    let peer = Peer::new(&[Act::Silence]);
+    let silent = peer.port.to_string();
+    let refused = refused_port().to_string();
+    let cases = [(1, 129), (2, 130), (15, 143)]
+        .into_iter()
+        .flat_map(|case| [(&refused, case), (&silent, case)]);
+    for (port, (signal, status)) in cases {
+        let mut waiting = Program::new(PROGRAM, &environment(port, &[]))
+            .args(&["--meter=m", "1"])
+            .command()
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(300));
+        let begin = Instant::now();
+        unsafe { libc::kill(i32::try_from(waiting.id()).unwrap(), signal) };
+        let ended = waiting.wait().unwrap();
+        assert_eq!(ended.code(), Some(status), "{ended:?} {:?}", ended.signal());
+        assert!(begin.elapsed() < Duration::from_millis(500), "{ended:?}");
+    }
+}
+
+#[test]
+fn delivery_does_not_depend_on_printing() {
+    testkit::needs!(EcflowServer);
+    let server = Server::running();
+    let port = server.port.to_string();
+    let job = environment(&port, &[]);
+    for place in ["/dev/full", "/dev/null"] {
+        let full = File::options().write(true).open(place).unwrap();
+        let ended = Program::new(PROGRAM, &job)
+            .args(&["--queue=q", "active"])
+            .command()
+            .stdout(full)
+            .status()
+            .unwrap();
+        assert!(ended.success(), "{place}");
+    }
+    // A pipe that nobody reads.
+    let unread = Program::new(PROGRAM, &job)
+        .args(&["--queue=q", "active"])
+        .unread(Duration::from_secs(15));
+    assert!(unread.success(), "a full pipe: {unread}");
+    assert_eq!(server.logged("chd:queue"), 3);
+    // Closed by the shell.
+    let script = format!("'{PROGRAM}' --queue=q active >&- 2>&-");
+    Program::new("sh", &job).args(&["-c", &script]).succeed();
+    // The three steps were taken before; what was asked for since found none.
+    let next = Program::new(PROGRAM, &job)
+        .args(&["--queue=q", "active"])
+        .succeed();
+    assert_eq!(next, "<NULL>\n");
+}
+
+#[test]
+fn help_tells_the_options_that_ecflow_client_does_not_have() {
+    let help = Program::new(PROGRAM, &[]).args(&["--help"]).succeed();
+    assert!(help.starts_with("Task commands:\n"), "{help}");
+    for option in ecf_failover::shell::OWN_OPTIONS {
+        assert!(help.contains(&format!("  --{}", option.name)), "{help}");
+        assert!(help.contains(option.meaning), "{help}");
+    }
+}
+
+#[test]
+fn operators_see_the_timetable_the_problems_and_every_attempt() {
+    let port = refused_port().to_string();
+    let job = environment(&port, &[("ECF_TIMEOUT", "100")]);
+    let table = Program::new(PROGRAM, &job).args(&["--explain"]).succeed();
+    assert!(
+        table.starts_with(&format!("0.000 127.0.0.1:{port}\n0.050 ")),
+        "{table}"
+    );
+    let fine = Program::new(PROGRAM, &job).args(&["--check"]).run();
+    assert!(fine.status.success() && fine.stdout.is_empty());
+    let wrong = environment(&port, &[("ECF_HOSTFILE", "/no/such/file")]);
+    let wrong = Program::new(PROGRAM, &wrong).args(&["--check"]).run();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stdout).contains("/no/such/file"));
+    let short = environment(&port, &[("ECF_TIMEOUT", "0.3")]);
+    let told = Program::new(PROGRAM, &short)
+        .args(&["--report", "--event=e"])
+        .run();
+    assert_eq!(told.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.starts_with("{\"summary\":"), "{told}");
+    assert!(told.contains("\"status\":\"ECF_ERR_TIMEOUT\""), "{told}");
+}
+
+#[test]
+fn a_server_that_is_silent_is_left_for_the_backup() {
+    testkit::needs!(EcflowServer);
+    let silent = Peer::new(&[Act::Silence]);
+    let server = Server::running();
+    let hostfile = scratch("program").join("hosts");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", server.port)).unwrap();
+    let port = silent.port.to_string();
+    let settings = [
+        ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+        ("ECF_CONNECT_TIMEOUT", "0.2"),
+    ];
+    Program::new(PROGRAM, &environment(&port, &settings))
+        .args(&["--meter=m", "7"])
+        .succeed();
+    assert_eq!(server.query("meter", "m"), "7");
+    assert!(Path::new(PROGRAM).exists());
+}
+
+#[test]
+fn a_report_on_a_terminal_is_a_timeline() {
+    testkit::needs!(EcflowServer, Script);
+    let server = Server::running();
+    let refused = refused_port().to_string();
+    let hostfile = scratch("program").join("terminal-hosts");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", server.port)).unwrap();
+    let settings = [("ECF_HOSTFILE", hostfile.to_str().unwrap())];
+    let command = format!("'{PROGRAM}' --report --meter=m 8");
+    // script gives its command a terminal, and what was written to it on its own stdout.
+    let told = Program::new("script", &environment(&refused, &settings))
+        .args(&["-qec", &command, "/dev/null"])
+        .succeed();
+    let lines: Vec<_> = told.lines().map(str::trim).collect();
+    let [first, second, third, summary] = lines[..] else {
+        panic!("{told}");
+    };
+    assert!(first.starts_with("0.000 s +0.0"), "{told}");
+    for (line, port) in [(first, refused.clone()), (second, refused)] {
+        let wanted = format!("  127.0.0.1:{port}  NOT_SENT  ");
+        assert!(line.contains(&wanted), "{told}");
+    }
+    assert!(second.starts_with("0.05"), "{told}");
+    let wanted = format!("  127.0.0.1:{}  OK", server.port);
+    assert!(third.contains(&wanted), "{told}");
+    assert!(!summary.is_empty() && !told.contains('{'), "{told}");
+    assert_eq!(server.query("meter", "m"), "8");
+}
