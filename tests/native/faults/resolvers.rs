@@ -35,6 +35,7 @@ fn live() -> Peer {
 /// glibc asks the second server after five seconds: the stock client waits for that.
 #[test]
 fn a_second_name_server_is_waited_for_where_the_first_is_silent() {
+    testkit::needs!(Namespaces);
     let resolv = "nameserver 127.0.0.1\nnameserver 127.0.0.2\n";
     let this = "faults::resolvers::a_second_name_server_is_waited_for_where_the_first_is_silent";
     if namespace::ran_inside(this, &setup("second", resolv)) {
@@ -88,6 +89,7 @@ fn threads() -> usize {
 
 #[test]
 fn a_resolver_that_hangs_costs_one_thread_for_a_name_however_often_it_is_asked() {
+    testkit::needs!(Namespaces);
     let this = "faults::resolvers::a_resolver_that_hangs_costs_one_thread_for_a_name_however_often_it_is_asked";
     if namespace::ran_inside(this, &setup("hangs", "nameserver 127.0.0.1\n")) {
         return;
@@ -120,6 +122,7 @@ fn a_resolver_that_hangs_costs_one_thread_for_a_name_however_often_it_is_asked()
 /// the deadline.
 #[test]
 fn a_process_that_forked_before_its_first_look_up_keeps_its_deadlines() {
+    testkit::needs!(Namespaces);
     let this =
         "faults::resolvers::a_process_that_forked_before_its_first_look_up_keeps_its_deadlines";
     if namespace::ran_inside(this, &setup("daemon", "nameserver 127.0.0.1\n")) {
