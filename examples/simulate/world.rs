@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use ecf_failover::config::{Configuration, Profile, Settings};
-use ecf_failover::health::{HostKey, Knowledge};
+use ecf_failover::health::{HealthTable, HostKey};
 use ecf_failover::model::{Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Status};
 use ecf_failover::policy::{Action, Ecflow, Fast, FastRules, Means, News, Policy, Rules};
 
@@ -113,7 +113,7 @@ pub struct World {
     order: u64,
     pub servers: Vec<Server>,
     keys: Vec<HostKey>,
-    nodes: Vec<Knowledge>,
+    nodes: Vec<HealthTable>,
     commands: Vec<Command>,
     connections: Vec<Connection>,
     settings: Settings,
@@ -147,7 +147,7 @@ impl World {
             order: 0,
             servers: rates.iter().map(|rate| Server::new(*rate)).collect(),
             keys: (0..rates.len()).map(host).collect(),
-            nodes: vec![Knowledge::new(); nodes],
+            nodes: vec![HealthTable::new(); nodes],
             commands: Vec::new(),
             connections: Vec::new(),
             settings: configuration.settings().clone(),
@@ -459,8 +459,8 @@ impl World {
                     let answer = self.nodes[node].answer(question, &self.keys, now);
                     command.policy.tell(News::Answer(answer), now);
                 }
-                Action::Learn { host, lesson } => {
-                    self.nodes[node].learn(self.keys[host], lesson, now);
+                Action::Observe { host, observation } => {
+                    self.nodes[node].observe(self.keys[host], observation, now);
                 }
                 Action::Wait { until } => {
                     command.wait += 1;

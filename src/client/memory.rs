@@ -8,7 +8,9 @@ use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
 use crate::config::{Memory as Kept, Profile, Settings};
-use crate::health::{Answer, HostKey, Knowledge, LONGEST_IMAGE, Lesson, Permission, Question};
+use crate::health::{
+    Answer, HealthTable, HostKey, LONGEST_IMAGE, Observation, Permission, Question,
+};
 use crate::model::Millis;
 use crate::sys::clock;
 use crate::sys::node_file::{self, NoFile, NodeFile};
@@ -21,7 +23,7 @@ const LATER: Millis = 1_000;
 /// What a handle keeps.
 #[derive(Default)]
 pub(super) struct Store {
-    handle: Mutex<Knowledge>,
+    handle: Mutex<HealthTable>,
     boot: OnceCell<Option<[u8; 16]>>,
     /// The node's file could not be written.
     is_unwritable: AtomicBool,
@@ -77,7 +79,7 @@ impl Memory {
         let in_handle = || store.handle.lock().answer(question, keys, now);
         let Place::Node { file, boot } = &self.kept else {
             return match self.kept {
-                Place::Nowhere => Knowledge::new().answer(question, keys, now),
+                Place::Nowhere => HealthTable::new().answer(question, keys, now),
                 _ => in_handle(),
             };
         };
@@ -110,17 +112,23 @@ impl Memory {
         }
     }
 
-    pub(super) fn learn(&self, store: &Store, key: HostKey, lesson: Lesson, now: Millis) {
+    pub(super) fn observe(
+        &self,
+        store: &Store,
+        key: HostKey,
+        observation: Observation,
+        now: Millis,
+    ) {
         let now = self.time(now);
-        let in_handle = || store.handle.lock().learn(key, lesson, now);
+        let in_handle = || store.handle.lock().observe(key, observation, now);
         match &self.kept {
             Place::Nowhere => {}
             Place::Handle => in_handle(),
             Place::Node { file, boot } => match read(file, *boot, now) {
-                Some(known) if !known.is_news(key, lesson, now) => {}
+                Some(known) if !known.is_news(key, observation, now) => {}
                 Some(_) => {
                     let edited = edit(file, *boot, now, &mut |known| {
-                        known.learn(key, lesson, now);
+                        known.observe(key, observation, now);
                     });
                     if let Err(NoFile::Unusable(_) | NoFile::Absent) = edited {
                         store.is_unwritable.store(true, Ordering::Relaxed);
@@ -149,10 +157,10 @@ fn file(settings: &Settings) -> Option<NodeFile> {
 
 /// What the node knows: nothing yet where there is no file, or one that is damaged; `None` where
 /// the file is not to be used.
-fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<Knowledge> {
+fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<HealthTable> {
     match file.read() {
-        Ok(image) => Some(Knowledge::from_image(&image, boot, now).unwrap_or_default()),
-        Err(NoFile::Absent) => Some(Knowledge::new()),
+        Ok(image) => Some(HealthTable::from_image(&image, boot, now).unwrap_or_default()),
+        Err(NoFile::Absent) => Some(HealthTable::new()),
         Err(NoFile::Taken | NoFile::Unusable(_)) => None,
     }
 }
@@ -161,10 +169,10 @@ fn edit(
     file: &NodeFile,
     boot: [u8; 16],
     now: Millis,
-    change: &mut dyn FnMut(&mut Knowledge),
+    change: &mut dyn FnMut(&mut HealthTable),
 ) -> Result<(), NoFile> {
     file.edit(&mut |image| {
-        let known = Knowledge::from_image(image, boot, now);
+        let known = HealthTable::from_image(image, boot, now);
         let mut known = known.unwrap_or_default();
         change(&mut known);
         known.to_image(boot)

@@ -266,10 +266,10 @@ impl Plan {
                     let answer = self.memory.answer(store, question, &self.keys, self.now);
                     self.policy.tell(News::Answer(answer), self.now);
                 }
-                Action::Learn { host, lesson } => {
+                Action::Observe { host, observation } => {
                     let key = self.keys[host];
                     let store = &self.shared.memory;
-                    self.memory.learn(store, key, lesson, self.now);
+                    self.memory.observe(store, key, observation, self.now);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The image of what is known: written and read as one piece, and believed only as a whole.
 
 use super::{
-    Cause, FREE_RETRIES, HOLD, Health, HostKey, Knowledge, LARGEST_CROWD, LONGEST_IMAGE,
+    Cause, FREE_RETRIES, HOLD, Health, HealthTable, HostKey, LARGEST_CROWD, LONGEST_IMAGE,
     MOST_HOSTS, Record, fnv1a,
 };
 use crate::model::Millis;
@@ -16,7 +16,7 @@ const IMAGE: usize = HEAD + MOST_HOSTS * HOST;
 
 const _: () = assert!(IMAGE <= LONGEST_IMAGE, "the image fits");
 
-impl Knowledge {
+impl HealthTable {
     /// The image, for a node with this boot id.
     #[must_use]
     pub fn to_image(&self, boot: [u8; 16]) -> Vec<u8> {

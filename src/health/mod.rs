@@ -26,7 +26,7 @@ use crate::model::{Endpoint, Millis};
 pub const LONGEST_IMAGE: usize = 4096;
 const MOST_HOSTS: usize = 50;
 
-/// Knowledge that was not renewed for so long counts no more.
+/// HealthTable that was not renewed for so long counts no more.
 const TTL: Millis = 600_000;
 /// How long the host that answered last is preferred among the backups.
 const FAVOUR: Millis = 3_600_000;
@@ -97,7 +97,7 @@ pub enum Cause {
 
 /// What was seen of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lesson {
+pub enum Observation {
     /// It answered a request, whatever the answer was.
     Answered,
     /// It refused a connection.
@@ -149,7 +149,7 @@ pub enum Question {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// To [`Question::Standings`].
-    Standings(Vec<Standing>),
+    Standings(Vec<HostHealth>),
     /// To [`Question::Lease`].
     Lease(Permission),
     /// To [`Question::Join`]: how many there are besides.
@@ -171,7 +171,7 @@ pub enum Permission {
 
 /// How one host is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct HostHealth {
     /// Its health.
     pub health: Health,
     /// What it died of.
@@ -184,7 +184,7 @@ pub struct Standing {
     pub is_busy: bool,
 }
 
-impl Standing {
+impl HostHealth {
     /// Whether it can come first.
     #[must_use]
     pub fn is_good(&self) -> bool {
@@ -213,7 +213,7 @@ struct Record {
 
 /// What is known of the hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Knowledge {
+pub struct HealthTable {
     crowd: u64,
     crowd_at: Millis,
     retries: u64,
@@ -221,7 +221,7 @@ pub struct Knowledge {
     hosts: Vec<Record>,
 }
 
-impl Default for Knowledge {
+impl Default for HealthTable {
     fn default() -> Self {
         Self {
             crowd: 0,
@@ -233,7 +233,7 @@ impl Default for Knowledge {
     }
 }
 
-impl Knowledge {
+impl HealthTable {
     /// Nothing is known.
     #[must_use]
     pub fn new() -> Self {
@@ -242,20 +242,20 @@ impl Knowledge {
 
     /// How a host is at `now`.
     #[must_use]
-    pub fn standing(&self, key: HostKey, now: Millis) -> Standing {
+    pub fn standing(&self, key: HostKey, now: Millis) -> HostHealth {
         let Some(record) = self.hosts.iter().find(|r| r.key == key) else {
-            return Standing::default();
+            return HostHealth::default();
         };
         let ago = |then: Millis| now.saturating_sub(then);
         let answered =
             (record.answered > 0 && ago(record.answered) < FAVOUR).then(|| ago(record.answered));
         if ago(record.seen) >= TTL {
-            return Standing {
+            return HostHealth {
                 answered,
-                ..Standing::default()
+                ..HostHealth::default()
             };
         }
-        Standing {
+        HostHealth {
             health: record.health,
             cause: record.cause,
             age: ago(record.since),
@@ -349,27 +349,27 @@ impl Knowledge {
         Permission::Granted
     }
 
-    /// Whether [`Knowledge::learn`] would change anything that matters.
+    /// Whether [`HealthTable::observe`] would change anything that matters.
     #[must_use]
-    pub fn is_news(&self, key: HostKey, lesson: Lesson, now: Millis) -> bool {
+    pub fn is_news(&self, key: HostKey, observation: Observation, now: Millis) -> bool {
         /// An answer of a healthy host is written down no more often than this.
         const OFTEN: Millis = 1_000;
         let Some(record) = self.hosts.iter().find(|r| r.key == key) else {
             return true;
         };
-        match lesson {
-            Lesson::Answered => {
+        match observation {
+            Observation::Answered => {
                 record.health != Health::Good
                     || record.busy_until > now
                     || now.saturating_sub(record.answered) >= OFTEN
             }
-            Lesson::Busy => record.busy_until <= now,
+            Observation::Busy => record.busy_until <= now,
             _ => true,
         }
     }
 
     /// Remembers what was seen of a host at `now`.
-    pub fn learn(&mut self, key: HostKey, lesson: Lesson, now: Millis) {
+    pub fn observe(&mut self, key: HostKey, observation: Observation, now: Millis) {
         let others_answer = self.hosts.iter().any(|r| {
             r.key != key
                 && r.health == Health::Good
@@ -382,8 +382,8 @@ impl Knowledge {
             record.rose = 0;
         }
         record.seen = now;
-        match lesson {
-            Lesson::Answered => {
+        match observation {
+            Observation::Answered => {
                 record.answered = now;
                 record.calm_down(now);
                 record.good_probes = 2;
@@ -393,14 +393,14 @@ impl Knowledge {
                     record.rise_from_the_dead(now);
                 }
             }
-            Lesson::Refused => record.fall(Cause::Refused, now),
-            Lesson::Unreachable => record.fall(Cause::Unreachable, now),
-            Lesson::Mute => record.fall(Cause::Mute, now),
-            Lesson::Silent => record.doubt(Cause::Silent, now),
-            Lesson::Failed => record.doubt(Cause::Refused, now),
-            Lesson::Busy if record.busy_until <= now => record.busy_until = now + BUSY,
-            Lesson::Busy => {}
-            Lesson::ProbedWell => {
+            Observation::Refused => record.fall(Cause::Refused, now),
+            Observation::Unreachable => record.fall(Cause::Unreachable, now),
+            Observation::Mute => record.fall(Cause::Mute, now),
+            Observation::Silent => record.doubt(Cause::Silent, now),
+            Observation::Failed => record.doubt(Cause::Refused, now),
+            Observation::Busy if record.busy_until <= now => record.busy_until = now + BUSY,
+            Observation::Busy => {}
+            Observation::ProbedWell => {
                 record.good_probes = record.good_probes.saturating_add(1);
                 let needed = match record.health {
                     Health::Suspect => 1,
@@ -410,7 +410,7 @@ impl Knowledge {
                     record.rise_from_the_dead(now);
                 }
             }
-            Lesson::ProbedBadly => record.good_probes = 0,
+            Observation::ProbedBadly => record.good_probes = 0,
         }
     }
 

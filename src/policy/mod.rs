@@ -16,7 +16,7 @@ pub use fast::{Fast, Means};
 pub use rules::{FastRules, Rules, Travel};
 pub use timetable::{Timetable, timetable};
 
-use crate::health::{Answer, Lesson, Question};
+use crate::health::{Answer, Observation, Question};
 use crate::model::{Fault, Millis, Outcome, Sighting, Status};
 
 /// A place in the line-up: 0 is the primary, 1 and up are the backups in the hostfile's order.
@@ -70,11 +70,11 @@ pub enum Action {
     /// Look at what is known of the hosts, and tell [`News::Answer`].
     Ask(Question),
     /// Remember this of a host.
-    Learn {
+    Observe {
         /// The host.
         host: HostIndex,
         /// What happened.
-        lesson: Lesson,
+        observation: Observation,
     },
 }
 

@@ -1,7 +1,7 @@
 //! What a policy would do if every host refused at once.
 
 use super::{Action, HostIndex, News, Policy};
-use crate::health::{HostKey, Knowledge};
+use crate::health::{HealthTable, HostKey};
 use crate::model::{Millis, Outcome, Status};
 
 /// No timetable has more attempts than this; a day of profile `ecflow` has some 4,300.
@@ -42,7 +42,7 @@ pub fn timetable(policy: &mut dyn Policy, backups: usize, horizon: Millis) -> Ti
                 break;
             }
             Action::Ask(question) => {
-                let answer = Knowledge::new().answer(question, &keys, now);
+                let answer = HealthTable::new().answer(question, &keys, now);
                 policy.tell(News::Answer(answer), now);
             }
             // A policy that races is not asked for its timetable.
@@ -50,7 +50,7 @@ pub fn timetable(policy: &mut dyn Policy, backups: usize, horizon: Millis) -> Ti
             | Action::Send { .. }
             | Action::Probe { .. }
             | Action::GiveUp
-            | Action::Learn { .. } => {}
+            | Action::Observe { .. } => {}
         }
     }
     table

@@ -109,9 +109,9 @@ impl Fast {
                 && !host.standing.is_busy
             {
                 host.is_told_silent = true;
-                self.queue.push_back(Action::Learn {
+                self.queue.push_back(Action::Observe {
                     host: index,
-                    lesson: Lesson::Silent,
+                    observation: Observation::Silent,
                 });
             }
         }
@@ -217,9 +217,9 @@ impl Fast {
                 && !other.is_told_silent
                 && !other.standing.is_busy
             {
-                self.queue.push_back(Action::Learn {
+                self.queue.push_back(Action::Observe {
                     host: index,
-                    lesson: Lesson::Silent,
+                    observation: Observation::Silent,
                 });
             }
             other.lane = Lane::None;
@@ -254,9 +254,9 @@ impl Fast {
         };
         let busy_at = since.saturating_add(BUSY_AFTER);
         if !is_told_busy && self.now >= busy_at {
-            self.queue.push_back(Action::Learn {
+            self.queue.push_back(Action::Observe {
                 host,
-                lesson: Lesson::Busy,
+                observation: Observation::Busy,
             });
             self.state = State::Sending {
                 host,

@@ -4,10 +4,10 @@
 //! once. Where a connection is not answered, the next host's is opened beside it: connections
 //! race, and the request is written to one that is there. A connected server that says nothing
 //! is slow, until it has been silent for too long or a second connection proves that it is gone.
-//! What was seen of hosts is remembered for other commands (see [`Knowledge`]); while every host
+//! What was seen of hosts is remembered for other commands (see [`HealthTable`]); while every host
 //! is dead, one command on the node tries each of them and the others watch.
 //!
-//! [`Knowledge`]: super::Knowledge
+//! [`HealthTable`]: super::HealthTable
 
 mod lanes;
 mod laps;
@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use super::random::Random;
 use super::{Action, FastRules, HostIndex, News, Policy, Travel};
 use crate::config::WhenAlive;
-use crate::health::{Answer, Cause, Health, Lesson, Permission, Question, Standing};
+use crate::health::{Answer, Cause, Health, HostHealth, Observation, Permission, Question};
 use crate::model::{Fault, Millis, Outcome, Repeat, Sighting, Status};
 
 /// A connection that was not answered for so long counts as silent.
@@ -117,7 +117,7 @@ pub struct Fast {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Host {
-    standing: Standing,
+    standing: HostHealth,
     lane: Lane,
     /// In this lap.
     tries: u32,
@@ -377,7 +377,7 @@ impl Fast {
         self.state = care.resumed();
     }
 
-    fn know(&mut self, standings: Vec<Standing>) {
+    fn know(&mut self, standings: Vec<HostHealth>) {
         for (host, standing) in self.hosts.iter_mut().zip(standings) {
             host.standing = standing;
         }

@@ -15,15 +15,15 @@ impl Fast {
     }
 
     /// Tells the others what they may learn from a fault, which came after a time. One that only
-    /// this command's own patience made is no lesson.
+    /// this command's own patience made is no observation.
     fn teach(&mut self, host: HostIndex, fault: Fault, took: Millis) {
-        let lesson = match fault {
+        let observation = match fault {
             // The caller's own means may have many reasons.
-            Fault::Refused if self.means == Means::Single => Some(Lesson::Failed),
-            Fault::Refused => Some(Lesson::Refused),
-            Fault::Unreachable => Some(Lesson::Unreachable),
-            Fault::Silent | Fault::Vanished => Some(Lesson::Silent),
-            Fault::Mute if took >= self.rules.silence => Some(Lesson::Mute),
+            Fault::Refused if self.means == Means::Single => Some(Observation::Failed),
+            Fault::Refused => Some(Observation::Refused),
+            Fault::Unreachable => Some(Observation::Unreachable),
+            Fault::Silent | Fault::Vanished => Some(Observation::Silent),
+            Fault::Mute if took >= self.rules.silence => Some(Observation::Mute),
             Fault::Mute
             | Fault::Unresolved
             | Fault::Local
@@ -31,7 +31,7 @@ impl Fast {
             | Fault::Closed
             | Fault::Gone => None,
         };
-        let learn = lesson.map(|lesson| Action::Learn { host, lesson });
+        let learn = observation.map(|observation| Action::Observe { host, observation });
         self.queue.extend(learn);
     }
 
@@ -63,9 +63,9 @@ impl Fast {
             outcome,
             Outcome::NotSent | Outcome::Unconfirmed | Outcome::Fatal
         ) {
-            self.queue.push_back(Action::Learn {
+            self.queue.push_back(Action::Observe {
                 host,
-                lesson: Lesson::Answered,
+                observation: Observation::Answered,
             });
         }
         match outcome {
@@ -141,24 +141,24 @@ impl Fast {
     }
 
     pub(super) fn probed(&mut self, host: HostIndex, sighting: Sighting) {
-        let lesson = match sighting {
-            Sighting::Alive => Lesson::ProbedWell,
-            Sighting::Nobody => Lesson::Refused,
-            Sighting::Nothing => Lesson::ProbedBadly,
+        let observation = match sighting {
+            Sighting::Alive => Observation::ProbedWell,
+            Sighting::Nobody => Observation::Refused,
+            Sighting::Nothing => Observation::ProbedBadly,
             Sighting::Connected => return self.probe_connected(host),
         };
         if let State::Sending { host: at, .. } = self.state
             && at == host
         {
             if sighting == Sighting::Nobody {
-                self.queue.push_back(Action::Learn { host, lesson });
+                self.queue.push_back(Action::Observe { host, observation });
                 self.queue.push_back(Action::GiveUp);
             }
             return;
         }
         if self.probe == Some(host) {
             self.probe = None;
-            self.queue.push_back(Action::Learn { host, lesson });
+            self.queue.push_back(Action::Observe { host, observation });
             if let State::Lingering { end, .. } = self.state {
                 self.finish(end);
             }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Configuration, Settings};
-use crate::health::{HostKey, Knowledge};
+use crate::health::{HealthTable, HostKey};
 use crate::model::{Endpoint, Kind};
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
@@ -20,7 +20,7 @@ fn rules(kind: Kind, repeat: Repeat, pairs: &[(&str, &str)]) -> FastRules {
 /// A command driven by hand, on a node whose knowledge is shared with other commands.
 struct Script<'k> {
     policy: Fast,
-    known: &'k mut Knowledge,
+    known: &'k mut HealthTable,
     keys: Vec<HostKey>,
     now: Millis,
 }
@@ -37,16 +37,16 @@ enum Did {
 }
 
 impl<'k> Script<'k> {
-    fn new(known: &'k mut Knowledge, rules: FastRules, backups: usize, now: Millis) -> Self {
+    fn new(known: &'k mut HealthTable, rules: FastRules, backups: usize, now: Millis) -> Self {
         Self::with(known, Fast::new(rules, Means::Racing, 7, now), backups, now)
     }
 
-    fn task(known: &'k mut Knowledge, backups: usize, now: Millis) -> Self {
+    fn task(known: &'k mut HealthTable, backups: usize, now: Millis) -> Self {
         let rules = rules(Kind::Task, Repeat::Yes, &[("ECF_TIMEOUT", "100")]);
         Self::new(known, rules, backups, now)
     }
 
-    fn with(known: &'k mut Knowledge, policy: Fast, backups: usize, now: Millis) -> Self {
+    fn with(known: &'k mut HealthTable, policy: Fast, backups: usize, now: Millis) -> Self {
         let key = |host| Endpoint::parse(format!("h{host}").as_bytes(), 1).map(|e| HostKey::of(&e));
         Self {
             policy,
@@ -69,8 +69,8 @@ impl<'k> Script<'k> {
                     let answer = self.known.answer(question, &self.keys, self.now);
                     self.policy.tell(News::Answer(answer), self.now);
                 }
-                Action::Learn { host, lesson } => {
-                    self.known.learn(self.keys[host], lesson, self.now);
+                Action::Observe { host, observation } => {
+                    self.known.observe(self.keys[host], observation, self.now);
                 }
                 Action::Wait { until } => return Err(until),
                 Action::Connect { host } => return Ok(Did::Connect(host)),
@@ -117,7 +117,7 @@ impl<'k> Script<'k> {
 
 #[test]
 fn a_host_that_refuses_is_left_at_once() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 2, 1_000);
     for host in 0..2 {
         assert_eq!(script.now(), Some(Did::Connect(host)));
@@ -130,7 +130,7 @@ fn a_host_that_refuses_is_left_at_once() {
 
 #[test]
 fn a_silent_host_has_company_after_the_hedge_and_only_one_is_sent_to() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 1, 0);
     assert_eq!(script.next(), (0, Did::Connect(0)));
     assert_eq!(script.next(), (250, Did::Connect(1)));
@@ -150,7 +150,7 @@ fn endpoint(name: &str) -> Endpoint {
 
 #[test]
 fn the_primary_wins_ties() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 1, 0);
     script.next();
     assert_eq!(script.next(), (250, Did::Connect(1)));
@@ -161,7 +161,7 @@ fn the_primary_wins_ties() {
 
 #[test]
 fn eight_silent_hosts_cost_two_seconds() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 8, 0);
     for host in 0..=8 {
         assert_eq!(script.next(), (250 * host as u64, Did::Connect(host)));
@@ -172,7 +172,7 @@ fn eight_silent_hosts_cost_two_seconds() {
 
 #[test]
 fn a_mute_server_is_waited_for_and_a_second_connection_that_is_refused_ends_it() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 1, 0);
     script.next();
     script.connected(0);
@@ -193,7 +193,7 @@ fn a_mute_server_is_waited_for_and_a_second_connection_that_is_refused_ends_it()
 #[test]
 fn silence_leads_to_the_next_host_a_closed_connection_to_the_same_once_more() {
     for (fault, hosts) in [(Fault::Mute, [1, 0]), (Fault::Closed, [0, 1])] {
-        let mut known = Knowledge::new();
+        let mut known = HealthTable::new();
         let mut script = Script::task(&mut known, 1, 0);
         script.next();
         script.connected(0);
@@ -213,7 +213,7 @@ fn silence_leads_to_the_next_host_a_closed_connection_to_the_same_once_more() {
 #[test]
 fn impatience_of_one_command_is_no_lesson_for_the_others() {
     for (after, health) in [(1_000, Health::Good), (30_000, Health::Dead)] {
-        let mut known = Knowledge::new();
+        let mut known = HealthTable::new();
         let mut script = Script::task(&mut known, 1, 0);
         script.next();
         script.connected(0);
@@ -231,7 +231,7 @@ fn impatience_of_one_command_is_no_lesson_for_the_others() {
 
 #[test]
 fn a_name_that_is_looked_up_is_not_silent() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 1, 0);
     script.next();
     script.policy.tell(News::LookingUp(0), 0);
@@ -249,7 +249,7 @@ fn the_timeout_of_zombies_ends_only_those() {
         ("ECF_FAILOVER_RETRY_PERIOD", "1"),
     ];
     let rules = rules(Kind::Task, Repeat::Yes, &pairs);
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::new(&mut known, rules, 0, 0);
     script.next();
     script.connected(0);
@@ -266,7 +266,7 @@ fn the_timeout_of_zombies_ends_only_those() {
 
 #[test]
 fn what_must_not_be_repeated_ends_when_it_may_have_arrived_and_goes_on_when_it_cannot() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let rules = rules(Kind::Task, Repeat::No, &[]);
     let mut script = Script::new(&mut known, rules, 1, 0);
     script.next();
@@ -281,7 +281,7 @@ fn what_must_not_be_repeated_ends_when_it_may_have_arrived_and_goes_on_when_it_c
 }
 
 /// Makes the primary dead and the backup good.
-fn failed_over(known: &mut Knowledge, now: Millis) {
+fn failed_over(known: &mut HealthTable, now: Millis) {
     let mut script = Script::task(known, 1, now);
     script.next();
     script.refused(0);
@@ -292,7 +292,7 @@ fn failed_over(known: &mut Knowledge, now: Millis) {
 
 #[test]
 fn a_dead_primary_is_passed_over_and_probed_by_one_command_in_two_seconds() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     failed_over(&mut known, 10_000);
     let (mut probes, mut lingers) = (Vec::new(), Vec::new());
     for now in (10_010..16_000).step_by(10) {
@@ -318,7 +318,7 @@ fn a_dead_primary_is_passed_over_and_probed_by_one_command_in_two_seconds() {
 
 #[test]
 fn a_command_that_waits_for_its_probe_is_confirmed_already() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     failed_over(&mut known, 10_000);
     let mut script = Script::task(&mut known, 1, 10_010);
     assert_eq!(script.next().1, Did::Probe(0));
@@ -335,7 +335,7 @@ fn a_command_that_waits_for_its_probe_is_confirmed_already() {
 
 #[test]
 fn two_good_probes_bring_the_primary_back_and_one_that_comes_and_goes_is_held_down() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     failed_over(&mut known, 10_000);
     let (rose, probes) = rises(&mut known, 10_010);
     assert_eq!(probes, 2);
@@ -349,7 +349,7 @@ fn two_good_probes_bring_the_primary_back_and_one_that_comes_and_goes_is_held_do
 
 /// Commands every 10 ms whose probes find the primary well: when one begins there again, and
 /// after how many probes.
-fn rises(known: &mut Knowledge, from: Millis) -> (Millis, u32) {
+fn rises(known: &mut HealthTable, from: Millis) -> (Millis, u32) {
     let mut probes = 0;
     let mut now = from;
     loop {
@@ -376,7 +376,7 @@ fn rises(known: &mut Knowledge, from: Millis) -> (Millis, u32) {
 
 #[test]
 fn while_all_hosts_are_dead_one_command_tries_and_the_others_watch() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut connects = Vec::new();
     let mut clock = [0; 20];
     let mut policies: Vec<_> = (0..20)
@@ -425,11 +425,11 @@ fn while_all_hosts_are_dead_one_command_tries_and_the_others_watch() {
 fn without_memory_laps_are_quick_at_first_and_then_slow_down_to_ten_seconds() {
     let settings = [("ECF_TIMEOUT", "600"), ("ECF_FAILOVER_JITTER", "off")];
     let rules = rules(Kind::Task, Repeat::Yes, &settings);
-    let mut nothing = Knowledge::new();
+    let mut nothing = HealthTable::new();
     let mut script = Script::new(&mut nothing, rules, 0, 0);
     let mut times = Vec::new();
     loop {
-        *script.known = Knowledge::new();
+        *script.known = HealthTable::new();
         let (at, did) = script.next();
         match did {
             Did::Connect(0) => script.refused(0),
@@ -448,7 +448,7 @@ fn without_memory_laps_are_quick_at_first_and_then_slow_down_to_ten_seconds() {
 
 #[test]
 fn a_halted_primary_is_asked_again_a_halted_backup_is_not_in_charge() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 2, 0);
     script.next();
     script.connected(0);
@@ -466,7 +466,7 @@ fn a_halted_primary_is_asked_again_a_halted_backup_is_not_in_charge() {
 #[test]
 fn a_busy_server_is_not_left_because_its_queue_is_full_but_when_it_dies() {
     for dies in [true, false] {
-        let mut known = Knowledge::new();
+        let mut known = HealthTable::new();
         let mut waiting = Script::task(&mut known, 1, 0);
         waiting.next();
         waiting.connected(0);
@@ -487,7 +487,7 @@ fn a_busy_server_is_not_left_because_its_queue_is_full_but_when_it_dies() {
             "once more, and no other"
         );
         if dies {
-            next.known.learn(next.keys[0], Lesson::Mute, 7_000);
+            next.known.observe(next.keys[0], Observation::Mute, 7_000);
             assert_eq!(next.next(), (7_250, Did::Connect(1)));
         } else {
             // It is not known to be busy for ever.
@@ -498,7 +498,7 @@ fn a_busy_server_is_not_left_because_its_queue_is_full_but_when_it_dies() {
 
 #[test]
 fn those_who_change_hosts_together_do_so_one_after_another() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut starts = Vec::new();
     for seed in 0..40 {
         let rules = rules(Kind::Task, Repeat::Yes, &[]);
@@ -524,7 +524,7 @@ fn those_who_change_hosts_together_do_so_one_after_another() {
 
 #[test]
 fn a_backup_that_has_the_job_is_preferred_while_it_is_well() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let rules = rules(Kind::Task, Repeat::Yes, &[]);
     for is_well in [true, false] {
         let policy = Fast::new(rules.clone(), Means::Racing, 1, 0).seeking_preferred();
@@ -548,7 +548,7 @@ fn a_backup_that_has_the_job_is_preferred_while_it_is_well() {
 
 #[test]
 fn the_callers_own_attempts_go_from_host_to_host_at_once() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let rules = rules(Kind::Task, Repeat::Yes, &[]);
     for round in 0..2 {
         let policy = Fast::new(rules.clone(), Means::Single, 1, 20_000);
@@ -572,10 +572,10 @@ fn the_callers_own_attempts_go_from_host_to_host_at_once() {
 
 #[test]
 fn what_others_have_a_lease_of_is_tried_all_the_same_where_nothing_else_can_be() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let keys = ["h0", "h1"].map(|name| HostKey::of(&endpoint(name)));
     for key in keys {
-        known.learn(key, Lesson::Mute, 1_000);
+        known.observe(key, Observation::Mute, 1_000);
     }
     let lease = |host| Question::Lease {
         host,
@@ -603,7 +603,7 @@ fn what_others_have_a_lease_of_is_tried_all_the_same_where_nothing_else_can_be()
 
 #[test]
 fn a_connection_to_a_host_of_an_older_list_is_not_used() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 1, 0);
     script.next();
     script.refused(0);
@@ -616,7 +616,7 @@ fn a_connection_to_a_host_of_an_older_list_is_not_used() {
 
 #[test]
 fn a_user_command_has_its_tries_at_the_primary_and_no_others() {
-    let mut known = Knowledge::new();
+    let mut known = HealthTable::new();
     let rules = rules(Kind::User, Repeat::Yes, &[]);
     let mut script = Script::new(&mut known, rules, 1, 0);
     assert_eq!(script.next(), (0, Did::Connect(0)));
@@ -641,7 +641,7 @@ proptest! {
         means in prop::sample::select(vec![Means::Racing, Means::Single]),
     ) {
         let rules = rules(kind, repeat, &[("ECF_TIMEOUT", "20"), ("ECF_HOSTFILE_POLICY", policy)]);
-        let mut known = Knowledge::new();
+        let mut known = HealthTable::new();
         let fast = Fast::new(rules, means, seed, 0);
         let mut script = Script::with(&mut known, fast, backups, 0);
         let mut happenings = happenings.into_iter().cycle();
