@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use ecf_failover::config::{Configuration, Profile, Settings};
 use ecf_failover::health::{HealthTable, HostKey};
 use ecf_failover::model::{Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Status};
-use ecf_failover::policy::{Action, Ecflow, Fast, FastRules, Means, News, Policy, Rules};
+use ecf_failover::policy::{Action, Connections, Ecflow, Fast, FastRules, News, Policy, Rules};
 
 use super::chance::Chance;
 use super::server::{BACKLOG, Condition, Server, Work};
@@ -198,7 +198,12 @@ impl World {
             Profile::Fast => {
                 let rules = FastRules::new(&self.settings, Kind::Task, order.repeat, limit);
                 let seed = self.chance.number();
-                Box::new(Fast::new(rules.within(timeout), Means::Racing, seed, start))
+                Box::new(Fast::new(
+                    rules.within(timeout),
+                    Connections::ByPolicy,
+                    seed,
+                    start,
+                ))
             }
         }
     }

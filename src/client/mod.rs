@@ -31,7 +31,7 @@ use crate::model::{
     Cure, Endpoint, Kind, Millis, Outcome, Repeat, Stage, Status, TaskIdentity, without_repeats,
 };
 use crate::net::{AddressBook, Cancel, CancelWatch};
-use crate::policy::{Ecflow, Fast, FastRules, Means, Policy, Rules, timetable};
+use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
 use crate::sys::{clock, wait};
 
 use backups::Backups;
@@ -257,7 +257,10 @@ impl Client {
                 let mut hosts = vec![primary.clone()];
                 hosts.extend(backups);
                 let backups = without_repeats(hosts).split_off(1);
-                (Box::new(Fast::new(rules, Means::Single, 0, 0)), backups)
+                (
+                    Box::new(Fast::new(rules, Connections::ByCaller, 0, 0)),
+                    backups,
+                )
             }
         };
         let table = timetable(policy.as_mut(), backups.len(), horizon);
@@ -328,7 +331,7 @@ impl Client {
             debug: native.debug,
             secrets: native.secrets.clone(),
             warnings: native.warnings.clone(),
-            means: Means::Racing,
+            connections: Connections::ByPolicy,
             home,
         };
         let mut plan = self.begin(&configuration, &errand, start);
@@ -537,7 +540,7 @@ fn errand(kind: Kind, settings: &Settings) -> Errand {
         debug: false,
         secrets: Secrets::default(),
         warnings: Vec::new(),
-        means: Means::Single,
+        connections: Connections::ByCaller,
         home: None,
     }
 }

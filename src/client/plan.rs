@@ -17,7 +17,7 @@ use crate::model::{
     without_repeats,
 };
 use crate::net::CancelWatch;
-use crate::policy::{Action, Ecflow, Fast, FastRules, HostIndex, Means, News, Policy, Rules};
+use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, HostIndex, News, Policy, Rules};
 use crate::sys::chance;
 
 /// What is sent, as far as the policy and the report are concerned.
@@ -32,7 +32,7 @@ pub(super) struct Errand {
     /// A deadline that is earlier than ECF_TIMEOUT, if there is one.
     pub(super) timeout: Option<Millis>,
     /// How attempts are made, where the profile leaves a choice.
-    pub(super) means: Means,
+    pub(super) connections: Connections,
     /// The backup that has this job, in the mind of profile fast.
     pub(super) home: Option<Endpoint>,
     /// `--debug`: log to stderr.
@@ -138,7 +138,7 @@ fn policy(settings: &Settings, errand: &Errand, now: Millis) -> (Box<dyn Policy>
             let rules =
                 FastRules::new(settings, kind, repeat, attempt_limit).within(errand.timeout);
             let timeout = rules.rules.timeout;
-            let policy = Fast::new(rules, errand.means, chance::seed(), now);
+            let policy = Fast::new(rules, errand.connections, chance::seed(), now);
             match errand.home {
                 Some(_) => (Box::new(policy.seeking_preferred()), timeout),
                 None => (Box::new(policy), timeout),

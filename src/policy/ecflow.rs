@@ -10,7 +10,7 @@
 //! first change, which is immediate. The hostfile is read at the first change and looked at
 //! again before each lap.
 
-use super::{Action, HostIndex, Policy, Rules, Travel};
+use super::{Action, HostIndex, Policy, Route, Rules};
 use crate::config::WhenAlive;
 use crate::model::{Millis, Outcome, Repeat, Status};
 
@@ -119,8 +119,8 @@ impl Ecflow {
             self.pause(self.rules.retry_period, Then::TrySameHost);
             return;
         }
-        match (self.rules.travel, self.hosts) {
-            (Travel::Primary(end), _) => self.state = State::Over(end),
+        match (self.rules.route, self.hosts) {
+            (Route::Primary(end), _) => self.state = State::Over(end),
             (_, None) => self.state = State::Listing(Purpose::FirstNeed),
             (_, Some(hosts)) => self.leave_host(hosts),
         }
@@ -128,9 +128,9 @@ impl Ecflow {
 
     fn leave_host(&mut self, hosts: usize) {
         let lap_goes_on = self.host + 1 < hosts;
-        let then = match (self.rules.travel, lap_goes_on) {
+        let then = match (self.rules.route, lap_goes_on) {
             (_, true) => Then::TryNextHost,
-            (Travel::OneLap(end), false) => {
+            (Route::OneLap(end), false) => {
                 self.state = State::Over(end);
                 return;
             }

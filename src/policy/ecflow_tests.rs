@@ -343,16 +343,16 @@ const OUTCOMES: [Outcome; 8] = [
 ];
 
 fn some_rules() -> impl Strategy<Value = Rules> {
-    let travel = prop_oneof![
-        Just(Travel::Laps),
-        Just(Travel::OneLap(Status::Unreachable)),
-        Just(Travel::Primary(Status::Unreachable)),
-        Just(Travel::Primary(Status::Denied)),
+    let route = prop_oneof![
+        Just(Route::Laps),
+        Just(Route::OneLap(Status::Unreachable)),
+        Just(Route::Primary(Status::Unreachable)),
+        Just(Route::Primary(Status::Denied)),
     ];
     let when_alive = || prop_oneof![Just(WhenAlive::Rotate), Just(WhenAlive::Stay)];
     let repeat = prop_oneof![Just(Repeat::Yes), Just(Repeat::Ordered), Just(Repeat::No)];
     (
-        travel,
+        route,
         1..4_u32,
         (1..20_000_u64, 1..40_000_u64),
         (1..200_000_u64, 1..200_000_u64, 1..20_000_u64),
@@ -360,8 +360,8 @@ fn some_rules() -> impl Strategy<Value = Rules> {
         repeat,
     )
         .prop_map(
-            |(travel, attempts, periods, limits, (on_zombie, on_halted), repeat)| Rules {
-                travel,
+            |(route, attempts, periods, limits, (on_zombie, on_halted), repeat)| Rules {
+                route,
                 attempts,
                 retry_period: periods.0,
                 host_period: periods.1,

@@ -12,8 +12,8 @@ mod rules;
 mod timetable;
 
 pub use ecflow::Ecflow;
-pub use fast::{Fast, Means};
-pub use rules::{FastRules, Rules, Travel};
+pub use fast::{Connections, Fast};
+pub use rules::{FastRules, Route, Rules};
 pub use timetable::{Timetable, timetable};
 
 use crate::health::{Answer, Observation, Question};

@@ -121,7 +121,7 @@ impl Fast {
     pub(super) fn contact(&mut self, host: HostIndex) {
         let is_dead = self.hosts[host].standing.health == Health::Dead;
         let has_lease = host == 0 && self.has_lease;
-        match is_dead && !has_lease && self.rules.rules.travel == Travel::Laps {
+        match is_dead && !has_lease && self.rules.rules.route == Route::Laps {
             true => {
                 let lease = Question::Lease {
                     host,
@@ -177,15 +177,15 @@ impl Fast {
             self.busy_since.get_or_insert(self.now);
         }
         self.last_opened = Some((host, self.now));
-        match self.means {
-            Means::Racing => {
+        match self.connections {
+            Connections::ByPolicy => {
                 let since = Some(self.now);
                 self.hosts[host].lane = Lane::Opening { since };
                 self.hosts[host].is_told_silent = false;
                 self.queue.push_back(Action::Connect { host });
                 self.state = State::Racing;
             }
-            Means::Single => {
+            Connections::ByCaller => {
                 let limit = self.limit();
                 self.state = State::Attempting {
                     host,

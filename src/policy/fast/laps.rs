@@ -57,17 +57,17 @@ impl Fast {
     /// must be cheap and harmless.
     pub(super) fn probe_lease(&self) -> Option<Millis> {
         let is_repeatable = self.rules.rules.repeat != Repeat::No;
-        match (self.means, self.hosts[0].standing.cause) {
-            (Means::Racing, _) => Some(0),
-            (Means::Single, Cause::Refused | Cause::Unreachable) => Some(0),
-            (Means::Single, Cause::Silent) if is_repeatable => Some(COSTLY),
-            (Means::Single, _) => None,
+        match (self.connections, self.hosts[0].standing.cause) {
+            (Connections::ByPolicy, _) => Some(0),
+            (Connections::ByCaller, Cause::Refused | Cause::Unreachable) => Some(0),
+            (Connections::ByCaller, Cause::Silent) if is_repeatable => Some(COSTLY),
+            (Connections::ByCaller, _) => None,
         }
     }
 
     pub(super) fn begin_probe(&mut self) {
-        match self.means {
-            Means::Racing => {
+        match self.connections {
+            Connections::ByPolicy => {
                 self.probe = Some(0);
                 self.probe_is_connected = false;
                 self.queue.push_back(Action::Probe {
@@ -76,7 +76,7 @@ impl Fast {
                 });
                 self.approach();
             }
-            Means::Single => {
+            Connections::ByCaller => {
                 self.open(0);
                 if let State::Attempting { until, .. } = &mut self.state {
                     *until = (*until).min(self.now.saturating_add(PROBE));
@@ -147,12 +147,12 @@ impl Fast {
 
     pub(super) fn end_lap(&mut self) {
         let is_opening = self.is_opening();
-        match self.rules.rules.travel {
+        match self.rules.rules.route {
             // What is still being opened may yet succeed.
-            Travel::Primary(_) | Travel::OneLap(_) if is_opening => return,
-            Travel::Primary(end) if self.tries_left == 0 => return self.finish(end),
-            Travel::OneLap(end) => return self.finish(end),
-            Travel::Primary(_) | Travel::Laps => {}
+            Route::Primary(_) | Route::OneLap(_) if is_opening => return,
+            Route::Primary(end) if self.tries_left == 0 => return self.finish(end),
+            Route::OneLap(end) => return self.finish(end),
+            Route::Primary(_) | Route::Laps => {}
         }
         let failing_since = *self.failing_since.get_or_insert(self.now);
         if self.lap_was_answered {

@@ -16,7 +16,7 @@ mod outcomes;
 use std::collections::VecDeque;
 
 use super::random::Random;
-use super::{Action, FastRules, HostIndex, News, Policy, Travel};
+use super::{Action, FastRules, HostIndex, News, Policy, Route};
 use crate::config::WhenAlive;
 use crate::health::{Answer, Cause, Health, HostHealth, Observation, Permission, Question};
 use crate::model::{Fault, Millis, Outcome, Repeat, Sighting, Status};
@@ -61,20 +61,21 @@ const SPREAD: Millis = 400;
 /// A probe that costs a command a second is made more rarely by so much.
 const COSTLY: Millis = 28_000;
 
-/// How attempts are made.
+/// Who opens the connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Means {
-    /// Connections to several hosts at once; [`Action::Connect`] and [`Action::Send`].
-    Racing,
-    /// One attempt after another by the caller's own means; [`Action::Attempt`].
-    Single,
+pub enum Connections {
+    /// The policy says which is opened when, to several hosts at once; [`Action::Connect`] and
+    /// [`Action::Send`].
+    ByPolicy,
+    /// The caller, in one attempt after another; [`Action::Attempt`].
+    ByCaller,
 }
 
 /// The state machine of profile `fast` for one command.
 #[derive(Debug)]
 pub struct Fast {
     rules: FastRules,
-    means: Means,
+    connections: Connections,
     random: Random,
     begin: Millis,
     deadline: Millis,
@@ -223,7 +224,7 @@ enum Next {
 impl Fast {
     /// A command that starts at `now`. `seed` decides the pauses.
     #[must_use]
-    pub fn new(rules: FastRules, means: Means, seed: u64, now: Millis) -> Self {
+    pub fn new(rules: FastRules, connections: Connections, seed: u64, now: Millis) -> Self {
         Self {
             random: Random::new(seed),
             begin: now,
@@ -255,7 +256,7 @@ impl Fast {
             probe_is_connected: false,
             has_lease: false,
             has_asked_to_probe: false,
-            means,
+            connections,
             rules,
         }
     }
@@ -278,7 +279,7 @@ impl Fast {
     }
 
     fn may_leave_primary(&self) -> bool {
-        !matches!(self.rules.rules.travel, Travel::Primary(_))
+        !matches!(self.rules.rules.route, Route::Primary(_))
     }
 
     fn spread(&mut self, highest: Millis) -> Millis {

@@ -19,7 +19,9 @@ impl Fast {
     fn teach(&mut self, host: HostIndex, fault: Fault, took: Millis) {
         let observation = match fault {
             // The caller's own means may have many reasons.
-            Fault::Refused if self.means == Means::Single => Some(Observation::Failed),
+            Fault::Refused if self.connections == Connections::ByCaller => {
+                Some(Observation::Failed)
+            }
             Fault::Refused => Some(Observation::Refused),
             Fault::Unreachable => Some(Observation::Unreachable),
             Fault::Silent | Fault::Vanished => Some(Observation::Silent),
@@ -41,9 +43,9 @@ impl Fast {
         self.tries_left = self.tries_left.saturating_sub(1);
         let may_try_again = self.hosts[host].tries < self.rules.rules.attempts;
         let is_worth_it = matches!(fault, Fault::Broken | Fault::Closed);
-        self.hosts[host].is_done = match self.rules.rules.travel {
-            Travel::Primary(_) => true,
-            Travel::OneLap(_) | Travel::Laps => !(is_worth_it && may_try_again),
+        self.hosts[host].is_done = match self.rules.rules.route {
+            Route::Primary(_) => true,
+            Route::OneLap(_) | Route::Laps => !(is_worth_it && may_try_again),
         };
     }
 

@@ -38,7 +38,12 @@ enum Did {
 
 impl<'k> Script<'k> {
     fn new(known: &'k mut HealthTable, rules: FastRules, backups: usize, now: Millis) -> Self {
-        Self::with(known, Fast::new(rules, Means::Racing, 7, now), backups, now)
+        Self::with(
+            known,
+            Fast::new(rules, Connections::ByPolicy, 7, now),
+            backups,
+            now,
+        )
     }
 
     fn task(known: &'k mut HealthTable, backups: usize, now: Millis) -> Self {
@@ -382,7 +387,7 @@ fn while_all_hosts_are_dead_one_command_tries_and_the_others_watch() {
     let mut policies: Vec<_> = (0..20)
         .map(|seed| {
             let rules = rules(Kind::Task, Repeat::Yes, &[]);
-            Some(Fast::new(rules, Means::Racing, seed, 0))
+            Some(Fast::new(rules, Connections::ByPolicy, seed, 0))
         })
         .collect();
     for now in 0..60_000 {
@@ -502,7 +507,7 @@ fn those_who_change_hosts_together_do_so_one_after_another() {
     let mut starts = Vec::new();
     for seed in 0..40 {
         let rules = rules(Kind::Task, Repeat::Yes, &[]);
-        let policy = Fast::new(rules, Means::Racing, seed, 0);
+        let policy = Fast::new(rules, Connections::ByPolicy, seed, 0);
         let mut script = Script::with(&mut known, policy, 1, 5_000);
         while let (_, did) = script.next()
             && did != Did::Connect(1)
@@ -527,7 +532,7 @@ fn a_backup_that_has_the_job_is_preferred_while_it_is_well() {
     let mut known = HealthTable::new();
     let rules = rules(Kind::Task, Repeat::Yes, &[]);
     for is_well in [true, false] {
-        let policy = Fast::new(rules.clone(), Means::Racing, 1, 0).seeking_preferred();
+        let policy = Fast::new(rules.clone(), Connections::ByPolicy, 1, 0).seeking_preferred();
         let mut script = Script::with(&mut known, policy, 2, 0);
         assert!(matches!(script.policy.next(0), Action::Ask(_)));
         while !matches!(script.policy.next(0), Action::ListBackups) {
@@ -551,7 +556,7 @@ fn the_callers_own_attempts_go_from_host_to_host_at_once() {
     let mut known = HealthTable::new();
     let rules = rules(Kind::Task, Repeat::Yes, &[]);
     for round in 0..2 {
-        let policy = Fast::new(rules.clone(), Means::Single, 1, 20_000);
+        let policy = Fast::new(rules.clone(), Connections::ByCaller, 1, 20_000);
         let mut script = Script::with(&mut known, policy, 1, 20_000);
         if round == 0 {
             assert_eq!(script.next(), (20_000, Did::Attempt(0)));
@@ -565,7 +570,7 @@ fn the_callers_own_attempts_go_from_host_to_host_at_once() {
         script.policy.outcome(Outcome::Ok, 20_001);
         assert_eq!(script.next().1, Did::End(Status::Ok));
     }
-    let policy = Fast::new(rules, Means::Single, 1, 20_100);
+    let policy = Fast::new(rules, Connections::ByCaller, 1, 20_100);
     let mut script = Script::with(&mut known, policy, 1, 20_100);
     assert_eq!(script.next(), (20_100, Did::Attempt(1)));
 }
@@ -638,11 +643,11 @@ proptest! {
         repeat in prop::sample::select(vec![Repeat::Yes, Repeat::Ordered, Repeat::No]),
         kind in prop::sample::select(vec![Kind::Task, Kind::User, Kind::Ping]),
         policy in prop::sample::select(vec!["task", "all", "none"]),
-        means in prop::sample::select(vec![Means::Racing, Means::Single]),
+        connections in prop::sample::select(vec![Connections::ByPolicy, Connections::ByCaller]),
     ) {
         let rules = rules(kind, repeat, &[("ECF_TIMEOUT", "20"), ("ECF_HOSTFILE_POLICY", policy)]);
         let mut known = HealthTable::new();
-        let fast = Fast::new(rules, means, seed, 0);
+        let fast = Fast::new(rules, connections, seed, 0);
         let mut script = Script::with(&mut known, fast, backups, 0);
         let mut happenings = happenings.into_iter().cycle();
         let mut opening = Vec::new();
