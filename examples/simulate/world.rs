@@ -6,8 +6,8 @@ use std::collections::BinaryHeap;
 
 use ecf_failover::config::{Configuration, Profile, Settings};
 use ecf_failover::health::{HealthTable, HostKey};
-use ecf_failover::model::{Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Status};
-use ecf_failover::policy::{Action, Connections, Ecflow, Fast, FastRules, News, Policy, Rules};
+use ecf_failover::model::{self, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Status};
+use ecf_failover::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules};
 
 use super::chance::Chance;
 use super::server::{BACKLOG, Condition, Server, Work};
@@ -458,14 +458,11 @@ impl World {
             if command.record.end.is_some() {
                 return;
             }
-            match command.policy.next(now) {
-                Action::ListBackups => command.policy.backups(self.servers.len() - 1),
-                Action::Ask(question) => {
-                    let answer = self.nodes[node].answer(question, &self.keys, now);
-                    command.policy.tell(News::Answer(answer), now);
-                }
-                Action::Observe { host, observation } => {
-                    self.nodes[node].observe(self.keys[host], observation, now);
+            let mut health = self.nodes[node].view(&self.keys);
+            match command.policy.next(now, &mut health) {
+                Action::ListBackups => {
+                    let listed = model::Event::Listed(self.servers.len() - 1);
+                    command.policy.record(listed, now, &mut health);
                 }
                 Action::Wait { until } => {
                     command.wait += 1;
@@ -508,6 +505,12 @@ impl World {
                 Action::End(end) => return self.end(id, end),
             }
         }
+    }
+
+    fn record(&mut self, id: CommandId, event: model::Event) {
+        let command = &mut self.commands[id];
+        let mut health = self.nodes[command.record.order.node].view(&self.keys);
+        command.policy.record(event, self.now / 1_000, &mut health);
     }
 
     fn connect(&mut self, command: CommandId, server: usize, purpose: Purpose) -> ConnectionId {
@@ -592,15 +595,11 @@ impl World {
                 self.after(REPLY_LIMIT, Event::Silence(id));
             }
             Purpose::Lane => {
-                let now = self.now / 1_000;
-                let policy = &mut self.commands[command].policy;
-                policy.tell(News::Connected(server), now);
+                self.record(command, model::Event::Connected(server));
                 self.pump(command);
             }
             Purpose::Probe => {
-                let now = self.now / 1_000;
-                let policy = &mut self.commands[command].policy;
-                policy.tell(News::Probed(server, Sighting::Connected), now);
+                self.record(command, model::Event::Probed(server, Sighting::Connected));
                 self.after(self.latencies[server], Event::HalfClose(id));
                 self.pump(command);
             }
@@ -625,9 +624,7 @@ impl World {
             Purpose::Lane => {
                 connection.is_closed = true;
                 self.commands[command].lanes.retain(|lane| *lane != id);
-                let now = self.now / 1_000;
-                let policy = &mut self.commands[command].policy;
-                policy.tell(News::Failed(server, fault), now);
+                self.record(command, model::Event::Failed(server, fault));
                 self.pump(command);
             }
         }
@@ -656,16 +653,16 @@ impl World {
         }
         connection.is_closed = true;
         let server = connection.server;
-        let now = self.now / 1_000;
         let of = &mut self.commands[command];
         of.sending = None;
         if matches!(outcome, Outcome::Ok | Outcome::Rejected) {
             of.record.by = Some(server);
         }
-        match connection.purpose {
-            Purpose::Attempt => of.policy.outcome(outcome, now),
-            Purpose::Lane | Purpose::Probe => of.policy.tell(News::Ended(outcome, fault), now),
-        }
+        let event = match connection.purpose {
+            Purpose::Attempt => model::Event::Attempted(outcome),
+            Purpose::Lane | Purpose::Probe => model::Event::Ended(outcome, fault),
+        };
+        self.record(command, event);
         self.pump(command);
     }
 
@@ -676,9 +673,7 @@ impl World {
         }
         connection.is_closed = true;
         let (command, server) = (connection.command, connection.server);
-        let now = self.now / 1_000;
-        let policy = &mut self.commands[command].policy;
-        policy.tell(News::Probed(server, sighting), now);
+        self.record(command, model::Event::Probed(server, sighting));
         self.pump(command);
     }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use log::{Level, Sink};
-pub use plan::{Plan, Step};
+pub use plan::Plan;
 pub use reply::Reply;
 pub use story::AttemptResult;
 
@@ -31,7 +31,7 @@ use crate::model::{
     Cure, Endpoint, Kind, Millis, Outcome, Repeat, Stage, Status, TaskIdentity, without_repeats,
 };
 use crate::net::{AddressBook, Cancel, CancelWatch};
-use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
+use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
 use crate::sys::{clock, wait};
 
 use backups::Backups;
@@ -469,13 +469,15 @@ impl Client {
         let cancel = self.shared.cancel.watch_since(plan.cancel_count());
         loop {
             match plan.next(clock.now()) {
-                Step::Over(_) => return,
-                Step::Wait { until } => clock.sleep(until, cancel),
-                Step::Attempt { limit } => {
+                Action::End(_) => return,
+                Action::Wait { until } => clock.sleep(until, cancel),
+                Action::Attempt { limit, .. } => {
                     let endpoint = plan.endpoint().clone();
                     let result = attempt(&endpoint, limit, cancel);
                     plan.outcome(result, clock.now());
                 }
+                // Not asked of those who make whole attempts.
+                _ => {}
             }
         }
     }

@@ -3,11 +3,11 @@
 
 use super::line::Line;
 use super::native::{self, NativeCommand};
-use super::plan::{Move, Plan, Step};
+use super::plan::Plan;
 use super::story::AttemptResult;
-use crate::model::{Fault, Outcome, Sighting, Stage};
-use crate::net::{AddressBook, CancelWatch, Conductor, Event, Found, Instruction, Race, Sent};
-use crate::policy::HostIndex;
+use crate::model::{Event, Fault, HostIndex, Outcome, Sighting, Stage};
+use crate::net::{self, AddressBook, CancelWatch, Conductor, Found, Instruction, Race, Sent};
+use crate::policy::Action;
 use crate::sys::clock;
 
 /// A server was found to be gone while its reply was waited for.
@@ -24,20 +24,20 @@ pub(super) fn drive(
     let mut race = Race::new(addresses, cancel);
     let connect_limit = command.limits.connect;
     loop {
-        match plan.advance(clock::now()) {
-            Move::Step(Step::Over(_)) => return,
-            Move::Step(Step::Wait { until }) => {
+        match plan.next(clock::now()) {
+            Action::End(_) => return,
+            Action::Wait { until } => {
                 let events = race.wait(until);
-                events.into_iter().for_each(|event| tell(plan, event));
+                events.into_iter().for_each(|event| record(plan, event));
             }
-            Move::Connect { host } => {
+            Action::Connect { host } => {
                 let endpoint = plan.host(host).clone();
                 if race.connect(host, &endpoint, connect_limit).is_pending() {
-                    plan.looking_up(host, false, clock::now());
+                    plan.record(Event::LookingUp(host), clock::now());
                 }
             }
-            Move::Probe { host, limit } => probe(plan, &mut race, host, limit),
-            Move::Send {
+            Action::Probe { host, limit } => probe(plan, &mut race, host, limit),
+            Action::Send {
                 host,
                 limit,
                 silence,
@@ -56,7 +56,7 @@ pub(super) fn drive(
                 plan.ended(host, fault, result, clock::now());
             }
             // Asked only while something is sent, or of those who make whole attempts.
-            Move::GiveUp | Move::Step(Step::Attempt { .. }) => {}
+            Action::GiveUp | Action::Attempt { .. } | Action::ListBackups => {}
         }
     }
 }
@@ -73,40 +73,40 @@ struct Watch<'a> {
 impl Conductor for Watch<'_> {
     fn next(&mut self, race: &mut Race<'_>) -> Instruction {
         loop {
-            match self.plan.advance(clock::now()) {
-                Move::Step(Step::Wait { until }) => return Instruction::Wait { until },
-                Move::Probe { host, limit } => probe(self.plan, race, host, limit),
-                Move::GiveUp => return Instruction::GiveUp(GONE),
+            match self.plan.next(clock::now()) {
+                Action::Wait { until } => return Instruction::Wait { until },
+                Action::Probe { host, limit } => probe(self.plan, race, host, limit),
+                Action::GiveUp => return Instruction::GiveUp(GONE),
                 // The exchange has its own deadline, and sees a cancel by itself.
-                Move::Step(_) | Move::Connect { .. } | Move::Send { .. } => {
+                _ => {
                     return Instruction::Wait { until: u64::MAX };
                 }
             }
         }
     }
 
-    fn happened(&mut self, event: Event) {
-        tell(self.plan, event);
+    fn happened(&mut self, event: net::Event) {
+        record(self.plan, event);
     }
 }
 
-fn tell(plan: &mut Plan, event: Event) {
+fn record(plan: &mut Plan, event: net::Event) {
     let now = clock::now();
     match event {
-        Event::LookedUp(host) => plan.looking_up(host, true, now),
-        Event::Connected(host) => plan.connected(host, now),
-        Event::Failed(host, failure) => {
+        net::Event::LookedUp(host) => plan.record(Event::LookedUp(host), now),
+        net::Event::Connected(host) => plan.record(Event::Connected(host), now),
+        net::Event::Failed(host, failure) => {
             let fault = fault(failure.stage, failure.sent, failure.errno);
             plan.not_connected(host, fault, native::failed(failure), now);
         }
-        Event::Probed(host, found) => {
+        net::Event::Probed(host, found) => {
             let sighting = match found {
                 Found::Server => Sighting::Alive,
                 Found::Nobody => Sighting::Nobody,
                 Found::Silence => Sighting::Nothing,
                 Found::Connection => Sighting::Connected,
             };
-            plan.probed(host, sighting, now);
+            plan.record(Event::Probed(host, sighting), now);
         }
     }
 }

@@ -2,6 +2,10 @@ use proptest::prelude::*;
 
 use super::image::{HEAD, HOST};
 use super::*;
+use crate::model::Millis;
+
+/// What is known counts for ten minutes.
+const TTL: Millis = 600_000;
 
 const BOOT: [u8; 16] = [7; 16];
 
@@ -15,7 +19,7 @@ fn taught(observations: &[(Observation, Millis)]) -> HostHealth {
         known.observe(key(1), *observation, *at);
     }
     let last = observations.last().map_or(0, |(_, at)| *at);
-    known.standing(key(1), last)
+    known.host(key(1), last)
 }
 
 #[test]
@@ -45,11 +49,11 @@ fn what_makes_a_host_dead_and_what_makes_it_well() {
 }
 
 #[test]
-fn knowledge_that_is_not_renewed_is_forgotten() {
+fn what_is_known_and_not_renewed_is_forgotten() {
     let mut known = HealthTable::new();
     known.observe(key(1), Observation::Refused, 1_000);
-    assert!(!known.standing(key(1), 1_000 + TTL - 1).is_good());
-    assert!(known.standing(key(1), 1_000 + TTL).is_good());
+    assert!(!known.host(key(1), 1_000 + TTL - 1).is_good());
+    assert!(known.host(key(1), 1_000 + TTL).is_good());
 }
 
 #[test]
@@ -60,9 +64,8 @@ fn retries_are_a_share_of_first_attempts_while_anybody_answers() {
         let mut granted = 0;
         for at in 0..commands {
             let now = before + now + u64::from(at);
-            known.answer(Question::Begin { earns: 200 }, &[], now);
-            let answer = known.answer(Question::Retry, &[], now);
-            granted += u32::from(answer == Answer::Retry(true));
+            known.earn_retries(200, now);
+            granted += u32::from(known.spend_retry(now));
         }
         granted
     };
@@ -71,9 +74,8 @@ fn retries_are_a_share_of_first_attempts_while_anybody_answers() {
     known.observe(key(1), Observation::Answered, 200_000);
     let mut granted = 0;
     for at in 0..1_000 {
-        known.answer(Question::Begin { earns: 200 }, &[], 200_000 + at);
-        let answer = known.answer(Question::Retry, &[], 200_000 + at);
-        granted += u32::from(answer == Answer::Retry(true));
+        known.earn_retries(200, 200_000 + at);
+        granted += u32::from(known.spend_retry(200_000 + at));
     }
     assert!((200..=215).contains(&granted), "{granted}");
 }
@@ -82,30 +84,20 @@ fn retries_are_a_share_of_first_attempts_while_anybody_answers() {
 fn one_of_many_has_the_lease_and_after_it_another() {
     let mut known = HealthTable::new();
     known.observe(key(1), Observation::Silent, 1_000);
-    let mut lease = |now| {
-        let question = Question::Lease {
-            host: 0,
-            is_urgent: false,
-            spread: 100,
-        };
-        known.answer(question, &[key(1)], now)
-    };
-    let granted = Answer::Lease(Permission::Granted);
-    assert_eq!(lease(1_000), granted);
-    assert_eq!(lease(1_600), Answer::Lease(Permission::TakenFor(1_500)));
-    assert_eq!(lease(3_100), granted);
+    let mut lease = |now| known.lease(key(1), Lease::Usual, 100, now);
+    assert_eq!(lease(1_000), Permission::Granted);
+    assert_eq!(lease(1_600), Permission::TakenFor(1_500));
+    assert_eq!(lease(3_100), Permission::Granted);
 }
 
 #[test]
-fn the_crowd_of_those_who_were_killed_goes_away() {
+fn those_who_were_killed_while_they_changed_hosts_go_away() {
     let mut known = HealthTable::new();
-    let crowd: Vec<_> = (0..3)
-        .map(|_| known.answer(Question::Join, &[], 1_000))
-        .collect();
-    assert_eq!(crowd, [0, 1, 2].map(Answer::Crowd));
-    known.answer(Question::Leave, &[], 1_000);
-    assert_eq!(known.answer(Question::Join, &[], 1_000), Answer::Crowd(2));
-    assert_eq!(known.answer(Question::Join, &[], 2_000), Answer::Crowd(0));
+    let besides: Vec<_> = (0..3).map(|_| known.join_stagger(1_000)).collect();
+    assert_eq!(besides, [0, 1, 2]);
+    known.leave_stagger(1_000);
+    assert_eq!(known.join_stagger(1_000), 2);
+    assert_eq!(known.join_stagger(2_000), 0);
 }
 
 #[test]
@@ -118,8 +110,8 @@ fn the_image_has_room_for_fifty_hosts_and_keeps_the_newest() {
     assert!(image.len() <= LONGEST_IMAGE);
     let read = HealthTable::from_image(&image, BOOT, 2_000).unwrap_or_default();
     assert_eq!(read, known);
-    assert!(read.standing(key(29), 2_000).is_good(), "forgotten");
-    assert!((30..80).all(|number| !read.standing(key(number), 2_000).is_good()));
+    assert!(read.host(key(29), 2_000).is_good(), "forgotten");
+    assert!((30..80).all(|number| !read.host(key(number), 2_000).is_good()));
 }
 
 #[test]
@@ -167,9 +159,10 @@ proptest! {
         let mut known = HealthTable::new();
         known.observe(key(1), Observation::Refused, 1_000);
         let mut image = known.to_image(BOOT);
-        match cut {
-            true => image.truncate(at.index(image.len())),
-            false => image[at.index(HEAD + HOST)] ^= flip,
+        if cut {
+            image.truncate(at.index(image.len()));
+        } else {
+            image[at.index(HEAD + HOST)] ^= flip;
         }
         prop_assert_eq!(HealthTable::from_image(&image, BOOT, 1_000), None);
     }

@@ -97,7 +97,7 @@ impl Rules {
 #[derive(Clone, Debug)]
 pub struct FastRules {
     /// What both profiles need.
-    pub rules: Rules,
+    pub common: Rules,
     /// Silence before the next host's connection is opened beside the first.
     pub hedge: Millis,
     /// Silence of a connected server before it is given up.
@@ -119,7 +119,7 @@ impl FastRules {
         )]
         let earns = (settings.budget * 1_000.0) as u32;
         Self {
-            rules: Rules::new(settings, kind, repeat, attempt_limit, WhenAlive::Stay),
+            common: Rules::new(settings, kind, repeat, attempt_limit, WhenAlive::Stay),
             hedge: settings.hedge,
             silence: settings.silence,
             jitter: settings.jitter,
@@ -131,7 +131,7 @@ impl FastRules {
     #[must_use]
     pub fn within(self, timeout: Option<Millis>) -> Self {
         Self {
-            rules: self.rules.within(timeout),
+            common: self.common.within(timeout),
             ..self
         }
     }

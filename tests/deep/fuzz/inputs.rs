@@ -7,7 +7,7 @@ use std::path::Path;
 use ecf_failover::command::{Surroundings, Understood, parse};
 use ecf_failover::config::{Configuration, KEYS};
 use ecf_failover::credentials::{PasswordFile, TokenFile, crypt};
-use ecf_failover::health::{HealthTable, HostKey, Observation, Question};
+use ecf_failover::health::{HealthTable, HostHealth, HostKey, Lease, Observation, SharedHealth};
 use ecf_failover::hostfile::{Hostfile, MAX_HOSTS};
 use ecf_failover::model::{Endpoint, Secret, TaskIdentity};
 use ecf_failover::wire::{self, Base, FrameReader, HttpReader};
@@ -169,23 +169,15 @@ pub(crate) fn memory(bytes: &[u8]) {
     let Some(mut known) = HealthTable::from_image(&image, boot, NOW) else {
         return;
     };
-    let lease = Question::Lease {
-        host: 0,
-        is_urgent: true,
-        spread: 400,
-    };
-    let questions = [
-        Question::Standings,
-        lease,
-        Question::Join,
-        Question::Leave,
-        Question::Begin { earns: 200 },
-        Question::Retry,
-    ];
     for now in [0, NOW, NOW + 100_000] {
-        for question in questions {
-            known.answer(question, &keys, now);
-        }
+        let mut health = HostHealth::default();
+        let mut view = known.view(&keys);
+        view.read(&mut std::iter::once(&mut health), now);
+        view.lease(0, Lease::Urgent, 400, now);
+        view.join_stagger(now);
+        view.leave_stagger(now);
+        view.earn_retries(200, now);
+        view.spend_retry(now);
         for observation in [
             Observation::Silent,
             Observation::Refused,
@@ -196,7 +188,7 @@ pub(crate) fn memory(bytes: &[u8]) {
         }
     }
     known.observe(keys[0], Observation::Answered, NOW + 200_000);
-    assert!(known.standing(keys[0], NOW + 200_000).answered == Some(0));
+    assert!(known.host(keys[0], NOW + 200_000).answered == Some(0));
     let again = HealthTable::from_image(&known.to_image(boot), boot, NOW + 200_000);
     assert!(again.is_none_or(|again| again == known));
 }
