@@ -22,7 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ecf_failover::config::Configuration;
-use ecf_failover::model::{Kind, Outcome, Repeat, TaskIdentity};
+use ecf_failover::health::NothingKnown;
+use ecf_failover::model::{Event, Kind, Outcome, Repeat, TaskIdentity};
 use ecf_failover::policy::{Action, Ecflow, Policy, Rules};
 use ecf_failover::wire::{self, Base, Value};
 use testkit::{Handle, Server, ecflow_client};
@@ -151,11 +152,11 @@ fn policy_step() -> f64 {
     let (mut now, mut steps) = (0, 0);
     let begin = Instant::now();
     while steps < STEPS {
-        match black_box(policy.next(now)) {
-            Action::ListBackups => policy.backups(3),
+        match black_box(policy.next(now, &mut NothingKnown)) {
+            Action::ListBackups => policy.record(Event::Listed(3), now, &mut NothingKnown),
             Action::Wait { until } => now = until,
             Action::Attempt { .. } => {
-                policy.outcome(Outcome::NotSent, now);
+                policy.record(Event::Attempted(Outcome::NotSent), now, &mut NothingKnown);
                 steps += 1;
             }
             other => panic!("it goes on: {other:?}"),

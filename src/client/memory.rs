@@ -8,8 +8,11 @@ use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
 use crate::config::{Memory as Kept, Profile, Settings};
-use crate::health::{Answer, HostKey, Knowledge, LONGEST_IMAGE, Lesson, Permission, Question};
-use crate::model::Millis;
+use crate::health::{
+    HealthTable, HostHealth, HostKey, LONGEST_IMAGE, Lease, NothingKnown, Observation, Permission,
+    SharedHealth,
+};
+use crate::model::{HostIndex, Millis};
 use crate::sys::clock;
 use crate::sys::node_file::{self, NoFile, NodeFile};
 
@@ -21,7 +24,7 @@ const LATER: Millis = 1_000;
 /// What a handle keeps.
 #[derive(Default)]
 pub(super) struct Store {
-    handle: Mutex<Knowledge>,
+    handle: Mutex<HealthTable>,
     boot: OnceCell<Option<[u8; 16]>>,
     /// The node's file could not be written.
     is_unwritable: AtomicBool,
@@ -66,18 +69,36 @@ impl Memory {
         }
     }
 
-    pub(super) fn answer(
+    /// The same for the hosts of a line-up, as the command's policy sees it.
+    pub(super) fn view<'a>(&'a self, store: &'a Store, keys: &'a [HostKey]) -> View<'a> {
+        View {
+            memory: self,
+            store,
+            keys,
+        }
+    }
+}
+
+/// What is kept of the hosts of a line-up.
+pub(super) struct View<'a> {
+    memory: &'a Memory,
+    store: &'a Store,
+    keys: &'a [HostKey],
+}
+
+impl View<'_> {
+    /// Changes what is kept. `when_taken` makes the answer of one that could not be written down,
+    /// because another process has the file.
+    fn change<T>(
         &self,
-        store: &Store,
-        question: Question,
-        keys: &[HostKey],
         now: Millis,
-    ) -> Answer {
-        let now = self.time(now);
-        let in_handle = || store.handle.lock().answer(question, keys, now);
-        let Place::Node { file, boot } = &self.kept else {
-            return match self.kept {
-                Place::Nowhere => Knowledge::new().answer(question, keys, now),
+        change: impl Fn(&mut HealthTable) -> T,
+        when_taken: impl FnOnce(T) -> T,
+    ) -> T {
+        let in_handle = || change(&mut self.store.handle.lock());
+        let Place::Node { file, boot } = &self.memory.kept else {
+            return match self.memory.kept {
+                Place::Nowhere => change(&mut HealthTable::new()),
                 _ => in_handle(),
             };
         };
@@ -85,51 +106,94 @@ impl Memory {
             return in_handle();
         };
         let before = known.clone();
-        let answer = known.answer(question, keys, now);
-        if known == before || question == Question::Standings {
+        let answer = change(&mut known);
+        if known == before {
             return answer;
         }
         let mut written = None;
-        let edited = edit(file, *boot, now, &mut |known| {
-            written = Some(known.answer(question, keys, now));
-        });
-        match (edited, question) {
-            (Ok(()), _) => written.unwrap_or(answer),
-            // Where there is no other host nobody is kept waiting by a process that was stopped.
-            (
-                Err(NoFile::Taken),
-                Question::Lease {
-                    is_urgent: false, ..
-                },
-            ) => Answer::Lease(Permission::TakenFor(LATER)),
-            (Err(NoFile::Taken), _) => answer,
-            (Err(_), _) => {
-                store.is_unwritable.store(true, Ordering::Relaxed);
+        let edited = edit(file, *boot, now, &mut |known| written = Some(change(known)));
+        match edited {
+            Ok(()) => written.unwrap_or(answer),
+            Err(NoFile::Taken) => when_taken(answer),
+            Err(NoFile::Absent | NoFile::Unusable(_)) => {
+                self.store.is_unwritable.store(true, Ordering::Relaxed);
                 in_handle()
             }
         }
     }
+}
 
-    pub(super) fn learn(&self, store: &Store, key: HostKey, lesson: Lesson, now: Millis) {
-        let now = self.time(now);
-        let in_handle = || store.handle.lock().learn(key, lesson, now);
-        match &self.kept {
+impl SharedHealth for View<'_> {
+    fn read<'h>(&mut self, hosts: &mut dyn Iterator<Item = &'h mut HostHealth>, now: Millis) {
+        let now = self.memory.time(now);
+        let on_node = match &self.memory.kept {
+            Place::Nowhere => return NothingKnown.read(hosts, now),
+            Place::Handle => None,
+            Place::Node { file, boot } => read(file, *boot, now),
+        };
+        match on_node {
+            Some(mut known) => known.view(self.keys).read(hosts, now),
+            None => {
+                let mut known = self.store.handle.lock();
+                known.view(self.keys).read(hosts, now);
+            }
+        }
+    }
+
+    fn observe(&mut self, host: HostIndex, observation: Observation, now: Millis) {
+        let now = self.memory.time(now);
+        let Some(key) = self.keys.get(host).copied() else {
+            return;
+        };
+        let in_handle = || self.store.handle.lock().observe(key, observation, now);
+        match &self.memory.kept {
             Place::Nowhere => {}
             Place::Handle => in_handle(),
             Place::Node { file, boot } => match read(file, *boot, now) {
-                Some(known) if !known.is_news(key, lesson, now) => {}
+                Some(known) if !known.is_news(key, observation, now) => {}
                 Some(_) => {
                     let edited = edit(file, *boot, now, &mut |known| {
-                        known.learn(key, lesson, now);
+                        known.observe(key, observation, now);
                     });
                     if let Err(NoFile::Unusable(_) | NoFile::Absent) = edited {
-                        store.is_unwritable.store(true, Ordering::Relaxed);
+                        self.store.is_unwritable.store(true, Ordering::Relaxed);
                         in_handle();
                     }
                 }
                 None => in_handle(),
             },
         }
+    }
+
+    fn lease(&mut self, host: HostIndex, lease: Lease, spread: Millis, now: Millis) -> Permission {
+        let now = self.memory.time(now);
+        let key = self.keys.get(host).copied().unwrap_or_default();
+        let change = |known: &mut HealthTable| known.lease(key, lease, spread, now);
+        self.change(now, change, |answer| match lease {
+            Lease::Usual => Permission::TakenFor(LATER),
+            // Where there is no other host nobody is kept waiting by a process that was stopped.
+            Lease::Urgent => answer,
+        })
+    }
+
+    fn join_stagger(&mut self, now: Millis) -> u32 {
+        let now = self.memory.time(now);
+        self.change(now, |known| known.join_stagger(now), |others| others)
+    }
+
+    fn leave_stagger(&mut self, now: Millis) {
+        let now = self.memory.time(now);
+        self.change(now, |known| known.leave_stagger(now), |()| ());
+    }
+
+    fn earn_retries(&mut self, thousandths: u32, now: Millis) {
+        let now = self.memory.time(now);
+        self.change(now, |known| known.earn_retries(thousandths, now), |()| ());
+    }
+
+    fn spend_retry(&mut self, now: Millis) -> bool {
+        let now = self.memory.time(now);
+        self.change(now, |known| known.spend_retry(now), |has_one| has_one)
     }
 }
 
@@ -149,10 +213,10 @@ fn file(settings: &Settings) -> Option<NodeFile> {
 
 /// What the node knows: nothing yet where there is no file, or one that is damaged; `None` where
 /// the file is not to be used.
-fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<Knowledge> {
+fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<HealthTable> {
     match file.read() {
-        Ok(image) => Some(Knowledge::from_image(&image, boot, now).unwrap_or_default()),
-        Err(NoFile::Absent) => Some(Knowledge::new()),
+        Ok(image) => Some(HealthTable::from_image(&image, boot, now).unwrap_or_default()),
+        Err(NoFile::Absent) => Some(HealthTable::new()),
         Err(NoFile::Taken | NoFile::Unusable(_)) => None,
     }
 }
@@ -161,10 +225,10 @@ fn edit(
     file: &NodeFile,
     boot: [u8; 16],
     now: Millis,
-    change: &mut dyn FnMut(&mut Knowledge),
+    change: &mut dyn FnMut(&mut HealthTable),
 ) -> Result<(), NoFile> {
     file.edit(&mut |image| {
-        let known = Knowledge::from_image(image, boot, now);
+        let known = HealthTable::from_image(image, boot, now);
         let mut known = known.unwrap_or_default();
         change(&mut known);
         known.to_image(boot)

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use log::{Level, Sink};
-pub use plan::{Plan, Step};
+pub use plan::Plan;
 pub use reply::Reply;
 
 use crate::command::Purpose;
@@ -31,7 +31,7 @@ use crate::model::{
     without_repeats,
 };
 use crate::net::{AddressBook, Cancel, CancelWatch, Connector};
-use crate::policy::{Ecflow, Fast, FastRules, Means, Policy, Rules, timetable};
+use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
 use crate::sys::{clock, wait};
 
 use backups::Backups;
@@ -257,7 +257,10 @@ impl Client {
                 let mut hosts = vec![primary.clone()];
                 hosts.extend(backups);
                 let backups = without_repeats(hosts).split_off(1);
-                (Box::new(Fast::new(rules, Means::Single, 0, 0)), backups)
+                (
+                    Box::new(Fast::new(rules, Connections::ByCaller, 0, 0)),
+                    backups,
+                )
             }
         };
         let table = timetable(policy.as_mut(), backups.len(), horizon);
@@ -328,7 +331,7 @@ impl Client {
             debug: native.debug,
             secrets: native.secrets.clone(),
             warnings: native.warnings.clone(),
-            means: Means::Racing,
+            connections: Connections::ByPolicy,
             home,
         };
         let mut plan = self.begin(&configuration, &errand, start);
@@ -468,13 +471,15 @@ impl Client {
         let cancel = self.shared.cancel.watch_since(plan.cancel_count());
         loop {
             match plan.next(clock.now()) {
-                Step::Over(_) => return,
-                Step::Wait { until } => clock.sleep(until, cancel),
-                Step::Attempt { limit } => {
+                Action::End(_) => return,
+                Action::Wait { until } => clock.sleep(until, cancel),
+                Action::Attempt { limit, .. } => {
                     let endpoint = plan.endpoint().clone();
                     let result = attempt(&endpoint, limit, cancel);
                     plan.outcome(result, clock.now());
                 }
+                // Not asked of those who make whole attempts.
+                _ => {}
             }
         }
     }
@@ -539,7 +544,7 @@ fn errand(kind: Kind, settings: &Settings) -> Errand {
         debug: false,
         secrets: Secrets::default(),
         warnings: Vec::new(),
-        means: Means::Single,
+        connections: Connections::ByCaller,
         home: None,
     }
 }

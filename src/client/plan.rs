@@ -13,11 +13,11 @@ use super::story::Story;
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
-    AttemptResult, Cure, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Stage, Status,
-    outcome_name, without_repeats,
+    AttemptResult, Cure, Endpoint, Event, Fault, HostIndex, Kind, Millis, Outcome, Repeat, Stage,
+    Status, outcome_name, without_repeats,
 };
 use crate::net::CancelWatch;
-use crate::policy::{Action, Ecflow, Fast, FastRules, HostIndex, Means, News, Policy, Rules};
+use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules};
 use crate::sys::chance;
 
 /// What is sent, as far as the policy and the report are concerned.
@@ -32,7 +32,7 @@ pub(super) struct Errand {
     /// A deadline that is earlier than ECF_TIMEOUT, if there is one.
     pub(super) timeout: Option<Millis>,
     /// How attempts are made, where the profile leaves a choice.
-    pub(super) means: Means,
+    pub(super) connections: Connections,
     /// The backup that has this job, in the mind of profile fast.
     pub(super) home: Option<Endpoint>,
     /// `--debug`: log to stderr.
@@ -41,43 +41,6 @@ pub(super) struct Errand {
     pub(super) secrets: Secrets,
     /// What a person should know of it, whatever comes.
     pub(super) warnings: Vec<String>,
-}
-
-/// What is to be done now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Make one attempt at [`Plan::endpoint`], then call [`Plan::outcome`].
-    Attempt {
-        /// Milliseconds that it may take, all stages together.
-        limit: Millis,
-    },
-    /// Call [`Plan::next`] again at this time.
-    Wait {
-        /// In milliseconds, on the caller's clock.
-        until: Millis,
-    },
-    /// It is over.
-    Over(Status),
-}
-
-/// What is to be done now by those who can do several things at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Move {
-    Step(Step),
-    /// As [`Action`] has them.
-    Connect {
-        host: HostIndex,
-    },
-    Send {
-        host: HostIndex,
-        limit: Millis,
-        silence: Millis,
-    },
-    Probe {
-        host: HostIndex,
-        limit: Millis,
-    },
-    GiveUp,
 }
 
 /// One command under way.
@@ -137,8 +100,8 @@ fn policy(settings: &Settings, errand: &Errand, now: Millis) -> (Box<dyn Policy>
         Profile::Fast => {
             let rules =
                 FastRules::new(settings, kind, repeat, attempt_limit).within(errand.timeout);
-            let timeout = rules.rules.timeout;
-            let policy = Fast::new(rules, errand.means, chance::seed(), now);
+            let timeout = rules.common.timeout;
+            let policy = Fast::new(rules, errand.connections, chance::seed(), now);
             match errand.home {
                 Some(_) => (Box::new(policy.seeking_preferred()), timeout),
                 None => (Box::new(policy), timeout),
@@ -209,70 +172,52 @@ impl Plan {
         self.configuration.settings()
     }
 
-    /// What is to be done at `now` (milliseconds, on any clock that goes forward).
+    /// What is to be done at `now` (milliseconds, on any clock that goes forward); never
+    /// [`Action::ListBackups`].
     ///
     /// After a cancel it is over, also while an attempt is under way; a confirmation that
     /// [`Plan::outcome`] brings afterwards still counts.
-    pub fn next(&mut self, now: Millis) -> Step {
-        match self.advance(now) {
-            Move::Step(step) => step,
-            // Only asked of those who can do several things at once.
-            _ => Step::Wait { until: self.now },
-        }
-    }
-
-    /// The same for those who can do several things at once.
-    pub(super) fn advance(&mut self, now: Millis) -> Move {
+    pub fn next(&mut self, now: Millis) -> Action {
         self.now = self.now.max(now);
         loop {
             if let Some(status) = self.over {
-                return Move::Step(Step::Over(status));
+                return Action::End(status);
             }
             if self.cancel().is_cancelled() {
                 self.end_cancelled();
                 continue;
             }
-            match self.policy.next(self.now) {
-                Action::ListBackups => self.list_backups(),
-                Action::Wait { until } => return Move::Step(Step::Wait { until }),
+            let action = self.ask();
+            match action {
+                Action::ListBackups => {
+                    self.list_backups();
+                    continue;
+                }
                 Action::End(end) => {
                     self.leave_others(None);
                     self.end(end);
                 }
                 Action::Attempt { host, limit } => {
                     self.begin_attempt(host, Progress::Chosen, Some(limit));
-                    return Move::Step(Step::Attempt { limit });
                 }
-                Action::Connect { host } => {
-                    self.begin_attempt(host, Progress::Opening, None);
-                    return Move::Connect { host };
-                }
-                Action::Send {
-                    host,
-                    limit,
-                    silence,
-                } => {
-                    self.leave_others(Some(host));
-                    return Move::Send {
-                        host,
-                        limit,
-                        silence,
-                    };
-                }
-                Action::Probe { host, limit } => return Move::Probe { host, limit },
-                Action::GiveUp => return Move::GiveUp,
-                Action::Ask(question) => {
-                    let store = &self.shared.memory;
-                    let answer = self.memory.answer(store, question, &self.keys, self.now);
-                    self.policy.tell(News::Answer(answer), self.now);
-                }
-                Action::Learn { host, lesson } => {
-                    let key = self.keys[host];
-                    let store = &self.shared.memory;
-                    self.memory.learn(store, key, lesson, self.now);
-                }
+                Action::Connect { host } => self.begin_attempt(host, Progress::Opening, None),
+                Action::Send { host, .. } => self.leave_others(Some(host)),
+                Action::Wait { .. } | Action::Probe { .. } | Action::GiveUp => {}
             }
+            return action;
         }
+    }
+
+    fn ask(&mut self) -> Action {
+        let mut health = self.memory.view(&self.shared.memory, &self.keys);
+        self.policy.next(self.now, &mut health)
+    }
+
+    /// Takes in what has happened.
+    pub(super) fn record(&mut self, event: Event, now: Millis) {
+        self.now = self.now.max(now);
+        let mut health = self.memory.view(&self.shared.memory, &self.keys);
+        self.policy.record(event, self.now, &mut health);
     }
 
     fn begin_attempt(&mut self, host: HostIndex, progress: Progress, limit: Option<Millis>) {
@@ -339,7 +284,7 @@ impl Plan {
                 what: what.into_bytes(),
                 cure: Cure::Retry,
             };
-            self.tell(attempt.host, result);
+            self.end_attempt(attempt.host, result);
         }
     }
 
@@ -369,13 +314,13 @@ impl Plan {
         self.hosts = hosts;
         self.keys = self.hosts.iter().map(HostKey::of).collect();
         if is_new {
-            self.policy.tell(News::NewList, self.now);
+            self.record(Event::NewList, self.now);
         }
-        self.policy.backups(self.hosts.len() - 1);
+        self.record(Event::Listed(self.hosts.len() - 1), self.now);
         let home = self.home.as_ref();
         let home = home.and_then(|home| self.hosts.iter().position(|host| host == home));
         if let Some(home) = home {
-            self.policy.tell(News::Preferred(home), self.now);
+            self.record(Event::Preferred(home), self.now);
         }
     }
 
@@ -384,32 +329,16 @@ impl Plan {
         &self.hosts[host]
     }
 
-    /// Tells how the attempt ended; nothing happens when none is under way.
+    /// Takes in how the attempt ended; nothing happens when none is under way.
     pub fn outcome(&mut self, result: AttemptResult, now: Millis) {
         self.now = self.now.max(now);
         let Some(attempt) = self.under_way.first() else {
             return;
         };
         let outcome = result.outcome;
-        self.tell(attempt.host, result);
-        self.policy.outcome(outcome, self.now);
+        self.end_attempt(attempt.host, result);
+        self.record(Event::Attempted(outcome), self.now);
         self.judge_again();
-    }
-
-    /// A connection is there.
-    pub(super) fn connected(&mut self, host: HostIndex, now: Millis) {
-        self.now = self.now.max(now);
-        self.policy.tell(News::Connected(host), self.now);
-    }
-
-    /// The look-up of a host's name has begun, or is over.
-    pub(super) fn looking_up(&mut self, host: HostIndex, is_over: bool, now: Millis) {
-        self.now = self.now.max(now);
-        let news = match is_over {
-            true => News::LookedUp(host),
-            false => News::LookingUp(host),
-        };
-        self.policy.tell(news, self.now);
     }
 
     /// A connection could not be made.
@@ -421,8 +350,8 @@ impl Plan {
         now: Millis,
     ) {
         self.now = self.now.max(now);
-        self.tell(host, result);
-        self.policy.tell(News::Failed(host, fault), self.now);
+        self.end_attempt(host, result);
+        self.record(Event::Failed(host, fault), self.now);
     }
 
     /// What was sent to `host` has ended so.
@@ -435,18 +364,12 @@ impl Plan {
     ) {
         self.now = self.now.max(now);
         let outcome = result.outcome;
-        self.tell(host, result);
-        self.policy.tell(News::Ended(outcome, fault), self.now);
+        self.end_attempt(host, result);
+        self.record(Event::Ended(outcome, fault), self.now);
         self.judge_again();
     }
 
-    /// A probe has found this.
-    pub(super) fn probed(&mut self, host: HostIndex, sighting: Sighting, now: Millis) {
-        self.now = self.now.max(now);
-        self.policy.tell(News::Probed(host, sighting), self.now);
-    }
-
-    fn tell(&mut self, host: HostIndex, result: AttemptResult) {
+    fn end_attempt(&mut self, host: HostIndex, result: AttemptResult) {
         if let Outcome::Wait | Outcome::Halted | Outcome::Zombie = result.outcome {
             // It is asked again, also when the hostfile has changed meanwhile.
             self.home = self.hosts.get(host).cloned();

@@ -1,12 +1,12 @@
 //! Drives a command of profile fast: does what the policy asks, connects to several hosts at
-//! once, sends to one, and tells what came of it.
+//! once, sends to one, and records what came of it.
 
 use super::line::Line;
 use super::native::NativeCommand;
-use super::plan::{Move, Plan, Step};
-use crate::model::{Fault, Millis};
-use crate::net::{AddressBook, CancelWatch, Connector, Event, Instruction, Watch};
-use crate::policy::HostIndex;
+use super::plan::Plan;
+use crate::model::{Event, Fault, HostIndex, Millis};
+use crate::net::{AddressBook, CancelWatch, Connector, Happening, Instruction, Watch};
+use crate::policy::Action;
 use crate::sys::clock;
 
 /// Runs a native command to its end; a text for the user goes to `text`.
@@ -20,21 +20,21 @@ pub(super) fn drive(
     let mut connector = Connector::new(addresses, command.patience, cancel);
     let connect_limit = command.limits.connect;
     loop {
-        match plan.advance(clock::now()) {
-            Move::Step(Step::Over(_)) => return,
-            Move::Step(Step::Wait { until }) => {
-                let events = connector.wait(until);
-                events.into_iter().for_each(|event| record(plan, event));
+        match plan.next(clock::now()) {
+            Action::End(_) => return,
+            Action::Wait { until } => {
+                let happened = connector.wait(until);
+                happened.into_iter().for_each(|one| record(plan, one));
             }
-            Move::Connect { host } => {
+            Action::Connect { host } => {
                 let endpoint = plan.host(host).clone();
                 let begun = connector.connect(host, &endpoint, connect_limit);
                 if begun.is_pending() {
-                    plan.looking_up(host, false, clock::now());
+                    plan.record(Event::LookingUp(host), clock::now());
                 }
             }
-            Move::Probe { host, limit } => probe(plan, &mut connector, host, limit),
-            Move::Send {
+            Action::Probe { host, limit } => probe(plan, &mut connector, host, limit),
+            Action::Send {
                 host,
                 limit,
                 silence,
@@ -52,8 +52,9 @@ pub(super) fn drive(
                 let fault = result.fault.unwrap_or(Fault::Closed);
                 plan.ended(host, fault, result, clock::now());
             }
-            // Asked only while something is sent, or of those who make whole attempts.
-            Move::GiveUp | Move::Step(Step::Attempt { .. }) => {}
+            // Asked only while something is sent, or of those who make whole attempts; hosts are
+            // listed by the plan.
+            Action::GiveUp | Action::Attempt { .. } | Action::ListBackups => {}
         }
     }
 }
@@ -70,32 +71,27 @@ struct PlanWatch<'a> {
 impl Watch for PlanWatch<'_> {
     fn next(&mut self, connector: &mut Connector<'_>) -> Instruction {
         loop {
-            match self.plan.advance(clock::now()) {
-                Move::Step(Step::Wait { until }) => return Instruction::Wait { until },
-                Move::Probe { host, limit } => probe(self.plan, connector, host, limit),
-                Move::GiveUp => return Instruction::GiveUp,
+            match self.plan.next(clock::now()) {
+                Action::Wait { until } => return Instruction::Wait { until },
+                Action::Probe { host, limit } => probe(self.plan, connector, host, limit),
+                Action::GiveUp => return Instruction::GiveUp,
                 // The exchange has its own deadline, and sees a cancel by itself.
-                Move::Step(_) | Move::Connect { .. } | Move::Send { .. } => {
+                _ => {
                     return Instruction::Wait { until: Millis::MAX };
                 }
             }
         }
     }
 
-    fn happened(&mut self, event: Event) {
-        record(self.plan, event);
+    fn happened(&mut self, happening: Happening) {
+        record(self.plan, happening);
     }
 }
 
-fn record(plan: &mut Plan, event: Event) {
+fn record(plan: &mut Plan, happening: Happening) {
     let now = clock::now();
-    match event {
-        Event::LookedUp(host) => plan.looking_up(host, true, now),
-        Event::Connected(host) => plan.connected(host, now),
-        Event::Failed(host, result) => {
-            let fault = result.fault.unwrap_or(Fault::Unreachable);
-            plan.not_connected(host, fault, result, now);
-        }
-        Event::Probed(host, sighting) => plan.probed(host, sighting, now),
+    match (happening.event, happening.failure) {
+        (Event::Failed(host, fault), Some(result)) => plan.not_connected(host, fault, result, now),
+        (event, _) => plan.record(event, now),
     }
 }

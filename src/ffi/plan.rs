@@ -6,8 +6,9 @@ use super::client::held;
 use super::guard::guarded;
 use super::strings::{EMPTY, c_string, pairs};
 use super::{ecf_client, ecf_step};
-use crate::client::{Plan, Step};
+use crate::client::Plan;
 use crate::model::{AttemptResult, Cure, Kind, Outcome, Stage, Status, outcome_from_number};
+use crate::policy::Action;
 
 /// The policy as a pull-style state machine, for event loops. One thread at a time.
 pub struct ecf_plan {
@@ -85,10 +86,12 @@ impl ecf_plan {
     fn next(&mut self, now_ms: u64) -> (ecf_step, u64) {
         self.now_ms = self.now_ms.max(now_ms);
         let step = match self.plan.next(self.now_ms) {
-            Step::Attempt { limit } => (ecf_step::ECF_PLAN_ATTEMPT, limit),
-            Step::Wait { until } => (ecf_step::ECF_PLAN_WAIT, until.saturating_sub(self.now_ms)),
-            Step::Over(Status::Ok) => (ecf_step::ECF_PLAN_DONE, 0),
-            Step::Over(_) => (ecf_step::ECF_PLAN_GIVE_UP, 0),
+            Action::Attempt { limit, .. } => (ecf_step::ECF_PLAN_ATTEMPT, limit),
+            Action::Wait { until } => (ecf_step::ECF_PLAN_WAIT, until.saturating_sub(self.now_ms)),
+            Action::End(Status::Ok) => (ecf_step::ECF_PLAN_DONE, 0),
+            Action::End(_) => (ecf_step::ECF_PLAN_GIVE_UP, 0),
+            // Not asked of those who make whole attempts.
+            _ => (ecf_step::ECF_PLAN_WAIT, 0),
         };
         self.host = c_string(self.plan.endpoint().host.as_str().into());
         step

@@ -1,11 +1,25 @@
-//! The image of what is known: written and read as one piece, and believed only as a whole.
+//! The table as one piece of bytes, which is believed only as a whole.
+//!
+//! Little-endian numbers without gaps; times are milliseconds since the node was booted.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | `ECFMEM01` |
+//! | 8 | FNV-1a (64 bits) of all bytes behind this number |
+//! | 16 | the boot id of the node |
+//! | 8, 8 | the stagger: how many commands change hosts, and when that was |
+//! | 8, 8 | the retry budget: thousandths of a retry, and when that was |
+//! | 8 | the number of hosts, at most 50 |
+//! | 72 each | a host (behind the last one: zeros): FNV-1a of its `host:port`; a byte each for health and cause, two each for good probes, silences and nothing; then when its health changed, when it was last heard of, when it answered, until when it is busy, when it rose, until when it is held down, and until when it is leased |
 
-use super::{
-    Cause, FREE_RETRIES, HOLD, Health, HostKey, Knowledge, LARGEST_CROWD, LONGEST_IMAGE,
-    MOST_HOSTS, Record, fnv1a,
-};
+use super::breaker::{Cause, HOLD, Health, Record};
+use super::retry_budget::RetryBudget;
+use super::stagger::Stagger;
+use super::table::{HealthTable, HostKey, MOST_HOSTS};
 use crate::model::Millis;
 
+/// No image is longer, in bytes.
+pub const LONGEST_IMAGE: usize = 4096;
 const MAGIC: &[u8; 8] = b"ECFMEM01";
 /// Its bytes before the hosts.
 pub(super) const HEAD: usize = 72;
@@ -16,7 +30,7 @@ const IMAGE: usize = HEAD + MOST_HOSTS * HOST;
 
 const _: () = assert!(IMAGE <= LONGEST_IMAGE, "the image fits");
 
-impl Knowledge {
+impl HealthTable {
     /// The image, for a node with this boot id.
     #[must_use]
     pub fn to_image(&self, boot: [u8; 16]) -> Vec<u8> {
@@ -25,10 +39,10 @@ impl Knowledge {
         image.extend([0; 8]);
         image.extend(boot);
         for number in [
-            self.crowd,
-            self.crowd_at,
-            self.retries,
-            self.retries_at,
+            self.stagger.size(),
+            self.stagger.at,
+            self.retry_budget.left(),
+            self.retry_budget.at,
             self.hosts.len() as u64,
         ] {
             image.extend(number.to_le_bytes());
@@ -71,18 +85,16 @@ impl Knowledge {
         if image.len() != IMAGE || count > MOST_HOSTS {
             return None;
         }
-        let knowledge = Self {
-            crowd: number(head, 32)?.min(LARGEST_CROWD),
-            crowd_at: number(head, 40)?,
-            retries: number(head, 48)?.min(FREE_RETRIES),
-            retries_at: number(head, 56)?,
+        let table = Self {
+            stagger: Stagger::new(number(head, 32)?, number(head, 40)?),
+            retry_budget: RetryBudget::new(number(head, 48)?, number(head, 56)?),
             hosts: hosts
                 .chunks(HOST)
                 .take(count)
                 .map(Record::read)
                 .collect::<Option<_>>()?,
         };
-        knowledge.is_of_the_past(now).then_some(knowledge)
+        table.is_of_the_past(now).then_some(table)
     }
 
     fn is_of_the_past(&self, now: Millis) -> bool {
@@ -90,14 +102,14 @@ impl Knowledge {
         const MOMENT: Millis = 5_000;
         let latest = now.saturating_add(MOMENT);
         let ahead = latest.saturating_add(HOLD);
-        self.crowd_at <= latest
-            && self.retries_at <= latest
+        self.stagger.at <= latest
+            && self.retry_budget.at <= latest
             && self.hosts.iter().all(|host| {
                 let past = [host.since, host.seen, host.answered, host.rose];
                 past.iter().all(|time| *time <= latest)
                     && host.busy_until <= ahead
                     && host.held_until <= ahead
-                    && host.probe_after <= ahead
+                    && host.leased_until <= ahead
             })
     }
 }
@@ -111,7 +123,7 @@ impl Record {
             self.busy_until,
             self.rose,
             self.held_until,
-            self.probe_after,
+            self.leased_until,
         ]
     }
 
@@ -137,7 +149,7 @@ impl Record {
             busy_until: time(3)?,
             rose: time(4)?,
             held_until: time(5)?,
-            probe_after: time(6)?,
+            leased_until: time(6)?,
         })
     }
 }
@@ -145,4 +157,11 @@ impl Record {
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     let eight = bytes.get(at..at + 8)?;
     eight.try_into().ok().map(u64::from_le_bytes)
+}
+
+/// Fowler, Noll and Vo's hash: quick for short texts, and the same for ever.
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -1,9 +1,10 @@
 //! The words that the layers share, and nothing that decides: time, kinds of commands,
-//! outcomes, ends, endpoints, secrets.
+//! outcomes, events, ends, endpoints, secrets.
 #![forbid(unsafe_code)]
 
 mod attempt;
 mod endpoint;
+mod event;
 mod kind;
 mod outcome;
 mod secret;
@@ -14,6 +15,7 @@ mod time;
 pub use attempt::{AttemptResult, Cure, Fault, Sighting, Stage};
 pub(crate) use endpoint::parse_port;
 pub use endpoint::{ECFLOW_PORT, Endpoint, Host, HostError, without_repeats};
+pub use event::{Event, HostIndex};
 pub use kind::{Kind, Repeat};
 pub use outcome::{Outcome, outcome_c_name, outcome_from_number, outcome_name};
 pub use secret::Secret;

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::probe::Probe;
 use super::resolve::{AddressBook, Addresses, Patience, Resolution, Resolving};
 use super::{CancelWatch, Sent, failed, fault};
-use crate::model::{AttemptResult, Endpoint, Millis, Sighting, Stage};
+use crate::model::{AttemptResult, Endpoint, Event, Fault, Millis, Sighting, Stage};
 use crate::sys::clock;
 use crate::sys::socket::begin_connect;
 use crate::sys::wait::{self, Descriptors, For};
@@ -20,15 +20,20 @@ const NEXT_ADDRESS: Millis = 250;
 
 /// What happened to a connection.
 #[derive(Debug)]
-pub enum Event {
-    /// The name of this host was looked up.
-    LookedUp(usize),
-    /// The connection to this host is there.
-    Connected(usize),
-    /// It could not be made.
-    Failed(usize, AttemptResult),
-    /// What a probe of this host found.
-    Probed(usize, Sighting),
+pub struct Happening {
+    /// For the policy.
+    pub event: Event,
+    /// For the report, where the connection could not be made.
+    pub failure: Option<AttemptResult>,
+}
+
+impl From<Event> for Happening {
+    fn from(event: Event) -> Self {
+        Self {
+            event,
+            failure: None,
+        }
+    }
 }
 
 /// Whether a connection could be begun at once.
@@ -161,15 +166,14 @@ impl<'a> Connector<'a> {
         self.begin(Connecting::new(ONLY, endpoint, limit, end));
         loop {
             let (waited, events) = self.wait_for(None, Millis::MAX);
-            for event in events {
-                match event {
-                    Event::Connected(ONLY) => {
-                        if let Some(connection) = self.take(ONLY) {
-                            return Ok(connection);
-                        }
-                    }
-                    Event::Failed(ONLY, failure) => return Err(failure),
-                    _ => {}
+            for happening in events {
+                if let Some(failure) = happening.failure {
+                    return Err(failure);
+                }
+                if let Event::Connected(ONLY) = happening.event
+                    && let Some(connection) = self.take(ONLY)
+                {
+                    return Ok(connection);
                 }
             }
             if waited == Waited::Cancelled {
@@ -184,7 +188,7 @@ impl<'a> Connector<'a> {
     }
 
     /// Waits until something happens, until the time `until`, or for a cancel.
-    pub fn wait(&mut self, until: Millis) -> Vec<Event> {
+    pub fn wait(&mut self, until: Millis) -> Vec<Happening> {
         let events = self.wait_for(None, until).1;
         self.connecting.retain(|one| !one.is_over());
         events
@@ -195,7 +199,7 @@ impl<'a> Connector<'a> {
         &mut self,
         own: Option<(BorrowedFd<'_>, For)>,
         until: Millis,
-    ) -> (Waited, Vec<Event>) {
+    ) -> (Waited, Vec<Happening>) {
         loop {
             let events = self.advance();
             let until = if events.is_empty() {
@@ -237,13 +241,13 @@ impl<'a> Connector<'a> {
         connecting.chain(probes).min().unwrap_or(Millis::MAX)
     }
 
-    fn advance(&mut self) -> Vec<Event> {
+    fn advance(&mut self) -> Vec<Happening> {
         let addresses = self.addresses;
         let events = self.connecting.iter_mut();
         let mut events: Vec<_> = events.filter_map(|one| one.advance(addresses)).collect();
         self.probes.retain_mut(|probe| {
             let found = probe.advance(addresses);
-            events.extend(found.map(|found| Event::Probed(probe.host(), found)));
+            events.extend(found.map(|found| Event::Probed(probe.host(), found).into()));
             matches!(found, None | Some(Sighting::Connected))
         });
         events
@@ -377,19 +381,19 @@ impl Connecting {
         }
     }
 
-    pub(super) fn advance(&mut self, book: &AddressBook) -> Option<Event> {
+    pub(super) fn advance(&mut self, book: &AddressBook) -> Option<Happening> {
         match std::mem::replace(&mut self.stage, Progress::Moving) {
             Progress::LookingUp(resolving) => {
                 self.resolved(book.advance(&self.endpoint, resolving, clock::now()));
                 match self.stage {
                     Progress::LookingUp(_) => None,
                     Progress::Doomed(_) => self.advance(book),
-                    _ => Some(Event::LookedUp(self.host)),
+                    _ => Some(Event::LookedUp(self.host).into()),
                 }
             }
             Progress::Doomed(failure) => {
                 self.stage = Progress::Failed;
-                Some(Event::Failed(self.host, failure))
+                Some(self.failed(failure))
             }
             Progress::Trying {
                 rest,
@@ -410,7 +414,7 @@ impl Connecting {
         mut open: Vec<(SocketAddr, TcpStream)>,
         mut next_at: Millis,
         until: Millis,
-    ) -> Option<Event> {
+    ) -> Option<Happening> {
         let now = clock::now();
         let mut connected = self.first_connected(&mut open);
         while connected.is_none() && (open.is_empty() || now >= next_at) {
@@ -428,7 +432,7 @@ impl Connecting {
         }
         if let Some(stream) = connected {
             self.stage = Progress::Connected(stream);
-            return Some(Event::Connected(self.host));
+            return Some(Event::Connected(self.host).into());
         }
         if now >= until {
             let late = || io::Error::from_raw_os_error(libc::ETIMEDOUT);
@@ -438,7 +442,7 @@ impl Connecting {
         }
         if open.is_empty() && rest.is_empty() {
             self.stage = Progress::Failed;
-            return Some(Event::Failed(self.host, self.failure()));
+            return Some(self.failed(self.failure()));
         }
         self.stage = Progress::Trying {
             rest,
@@ -461,6 +465,14 @@ impl Connecting {
             }
         }
         connected
+    }
+
+    fn failed(&self, failure: AttemptResult) -> Happening {
+        let fault = failure.fault.unwrap_or(Fault::Unreachable);
+        Happening {
+            event: Event::Failed(self.host, fault),
+            failure: Some(failure),
+        }
     }
 
     fn failure(&self) -> AttemptResult {

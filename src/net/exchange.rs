@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::channel::{Channel, Direction};
-use super::connect::{Connection, Connector, Event, Waited};
+use super::connect::{Connection, Connector, Happening, Waited};
 use super::{Limits, Receiver, Security, Sent, failed, fault, too_late};
 use crate::model::{AttemptResult, Endpoint, Fault, Millis, Stage};
 use crate::sys::clock;
@@ -46,7 +46,7 @@ pub trait Watch {
     /// What is to be done now; it may have begun connections of its own.
     fn next(&mut self, connector: &mut Connector<'_>) -> Instruction;
     /// Something happened to one of them.
-    fn happened(&mut self, event: Event);
+    fn happened(&mut self, happening: Happening);
 }
 
 /// Sends `request` and reads the reply into `receiver`: over `connection`, or over one that
@@ -277,8 +277,8 @@ impl Conversation<'_, '_, '_> {
                 Instruction::GiveUp => return Err(Stop::Gone),
             };
             let until = next.min(self.until);
-            let (waited, events) = self.connector.wait_for(Some((fd, what)), until);
-            events.into_iter().for_each(|event| watch.happened(event));
+            let (waited, happened) = self.connector.wait_for(Some((fd, what)), until);
+            happened.into_iter().for_each(|one| watch.happened(one));
             match waited {
                 Waited::Ready => return Ok(()),
                 Waited::Cancelled => return Err(Stop::Cancelled),

@@ -14,7 +14,7 @@ mod resolve;
 mod tls;
 
 pub use crate::sys::cancel::{Cancel, CancelWatch};
-pub use connect::{Begun, Connection, Connector, Event};
+pub use connect::{Begun, Connection, Connector, Happening};
 pub use exchange::{Exchange, Instruction, Watch, exchange};
 pub use resolve::{AddressBook, Patience};
 #[cfg(feature = "tls")]

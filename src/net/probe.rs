@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-use super::connect::{Connecting, Event};
+use super::connect::Connecting;
 use super::{AddressBook, fault};
-use crate::model::{Millis, Sighting};
+use crate::model::{Event, Millis, Sighting};
 use crate::sys::clock;
 use crate::sys::wait::{Descriptors, For};
 
@@ -58,8 +58,9 @@ impl Probe {
                 Err(why) => return Some(fault::sighting(fault::errno(&why))),
             }
         } else {
-            match self.connecting.advance(book) {
-                Some(Event::Connected(_)) => {
+            let happened = self.connecting.advance(book);
+            match happened.map(|one| (one.event, one.failure)) {
+                Some((Event::Connected(_), _)) => {
                     let stream = self.connecting.take();
                     // A server that works closes its side, too.
                     if let Some(stream) = &stream {
@@ -68,9 +69,7 @@ impl Probe {
                     self.stream = stream;
                     return Some(Sighting::Connected);
                 }
-                Some(Event::Failed(_, failure)) => {
-                    return Some(fault::sighting(failure.errno));
-                }
+                Some((_, Some(failure))) => return Some(fault::sighting(failure.errno)),
                 _ => {}
             }
         }

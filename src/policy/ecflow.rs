@@ -10,9 +10,10 @@
 //! first change, which is immediate. The hostfile is read at the first change and looked at
 //! again before each lap.
 
-use super::{Action, HostIndex, Policy, Rules, Travel};
+use super::{Action, Policy, Route, Rules};
 use crate::config::WhenAlive;
-use crate::model::{Millis, Outcome, Repeat, Status};
+use crate::health::SharedHealth;
+use crate::model::{Event, HostIndex, Millis, Outcome, Repeat, Status};
 
 /// The state machine of profile `ecflow` for one command.
 #[derive(Debug)]
@@ -83,9 +84,10 @@ impl Ecflow {
 
     /// When the command gives up, as things are.
     fn give_up_at(&self) -> Millis {
-        match self.last_was_zombie {
-            true => self.deadline.min(self.zombie_deadline),
-            false => self.deadline,
+        if self.last_was_zombie {
+            self.deadline.min(self.zombie_deadline)
+        } else {
+            self.deadline
         }
     }
 
@@ -119,8 +121,8 @@ impl Ecflow {
             self.pause(self.rules.retry_period, Then::TrySameHost);
             return;
         }
-        match (self.rules.travel, self.hosts) {
-            (Travel::Primary(end), _) => self.state = State::Over(end),
+        match (self.rules.route, self.hosts) {
+            (Route::Primary(end), _) => self.state = State::Over(end),
             (_, None) => self.state = State::Listing(Purpose::FirstNeed),
             (_, Some(hosts)) => self.leave_host(hosts),
         }
@@ -128,17 +130,18 @@ impl Ecflow {
 
     fn leave_host(&mut self, hosts: usize) {
         let lap_goes_on = self.host + 1 < hosts;
-        let then = match (self.rules.travel, lap_goes_on) {
+        let then = match (self.rules.route, lap_goes_on) {
             (_, true) => Then::TryNextHost,
-            (Travel::OneLap(end), false) => {
+            (Route::OneLap(end), false) => {
                 self.state = State::Over(end);
                 return;
             }
             (_, false) => Then::StartLap,
         };
-        let period = match self.has_changed_host {
-            true => self.rules.host_period,
-            false => 0,
+        let period = if self.has_changed_host {
+            self.rules.host_period
+        } else {
+            0
         };
         self.has_changed_host = true;
         self.pause(period, then);
@@ -161,10 +164,47 @@ impl Ecflow {
     fn advance(&mut self, now: Millis) {
         self.now = self.now.max(now);
     }
+
+    fn listed(&mut self, backups: usize) {
+        let State::Listing(purpose) = self.state else {
+            return;
+        };
+        let hosts = backups.saturating_add(1);
+        self.hosts = Some(hosts);
+        match purpose {
+            Purpose::FirstNeed => self.leave_host(hosts),
+            Purpose::NewLap => self.arrive_at(0),
+        }
+    }
+
+    fn attempted(&mut self, outcome: Outcome, now: Millis) {
+        let State::UnderWay { .. } = self.state else {
+            return;
+        };
+        self.advance(now);
+        // An attempt that was cut by the zombie's deadline has shown nothing new.
+        let is_late = self.now >= self.give_up_at();
+        self.last_was_zombie = outcome == Outcome::Zombie;
+        match outcome {
+            Outcome::Ok => self.state = State::Over(Status::Ok),
+            Outcome::Rejected => self.state = State::Over(Status::Rejected),
+            Outcome::Fatal => self.state = State::Over(Status::Caller),
+            Outcome::Unconfirmed if self.rules.repeat == Repeat::No => {
+                self.state = State::Over(Status::UnknownOutcome);
+            }
+            _ if is_late => self.state = State::Over(Status::Timeout),
+            Outcome::Wait => self.poll(),
+            Outcome::Zombie if self.rules.on_zombie == WhenAlive::Stay => self.poll(),
+            Outcome::Halted if self.rules.on_halted == WhenAlive::Stay => self.poll(),
+            Outcome::Zombie | Outcome::Halted | Outcome::NotSent | Outcome::Unconfirmed => {
+                self.use_up_try();
+            }
+        }
+    }
 }
 
 impl Policy for Ecflow {
-    fn next(&mut self, now: Millis) -> Action {
+    fn next(&mut self, now: Millis, _health: &mut dyn SharedHealth) -> Action {
         self.advance(now);
         loop {
             let is_late = self.now >= self.give_up_at();
@@ -191,15 +231,12 @@ impl Policy for Ecflow {
         }
     }
 
-    fn backups(&mut self, count: usize) {
-        let State::Listing(purpose) = self.state else {
-            return;
-        };
-        let hosts = count.saturating_add(1);
-        self.hosts = Some(hosts);
-        match purpose {
-            Purpose::FirstNeed => self.leave_host(hosts),
-            Purpose::NewLap => self.arrive_at(0),
+    fn record(&mut self, event: Event, now: Millis, _health: &mut dyn SharedHealth) {
+        match event {
+            Event::Listed(backups) => self.listed(backups),
+            Event::Attempted(outcome) => self.attempted(outcome, now),
+            // It needs to know no more: one host after another.
+            _ => {}
         }
     }
 
@@ -207,31 +244,6 @@ impl Policy for Ecflow {
         match self.state {
             State::Over(end) => Some(end),
             _ => None,
-        }
-    }
-
-    fn outcome(&mut self, outcome: Outcome, now: Millis) {
-        let State::UnderWay { .. } = self.state else {
-            return;
-        };
-        self.advance(now);
-        // An attempt that was cut by the zombie's deadline has told nothing new.
-        let is_late = self.now >= self.give_up_at();
-        self.last_was_zombie = outcome == Outcome::Zombie;
-        match outcome {
-            Outcome::Ok => self.state = State::Over(Status::Ok),
-            Outcome::Rejected => self.state = State::Over(Status::Rejected),
-            Outcome::Fatal => self.state = State::Over(Status::Caller),
-            Outcome::Unconfirmed if self.rules.repeat == Repeat::No => {
-                self.state = State::Over(Status::UnknownOutcome);
-            }
-            _ if is_late => self.state = State::Over(Status::Timeout),
-            Outcome::Wait => self.poll(),
-            Outcome::Zombie if self.rules.on_zombie == WhenAlive::Stay => self.poll(),
-            Outcome::Halted if self.rules.on_halted == WhenAlive::Stay => self.poll(),
-            Outcome::Zombie | Outcome::Halted | Outcome::NotSent | Outcome::Unconfirmed => {
-                self.use_up_try();
-            }
         }
     }
 }

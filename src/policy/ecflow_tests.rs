@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Configuration, Settings};
+use crate::health::NothingKnown;
 use crate::model::Kind;
 use crate::policy::{Timetable, timetable};
 
@@ -151,8 +152,8 @@ impl Script {
     /// Goes on to the next attempt, or to the end.
     fn attempt(&mut self) -> Result<(Millis, HostIndex, Millis), (Millis, Status)> {
         loop {
-            match self.policy.next(self.now) {
-                Action::ListBackups => self.policy.backups(self.backups),
+            match self.policy.next(self.now, &mut NothingKnown) {
+                Action::ListBackups => self.record(Event::Listed(self.backups)),
                 Action::Attempt { host, limit } => return Ok((self.now, host, limit)),
                 Action::Wait { until } => self.now = until,
                 Action::End(end) => return Err((self.now, end)),
@@ -161,9 +162,13 @@ impl Script {
         }
     }
 
+    fn record(&mut self, event: Event) {
+        self.policy.record(event, self.now, &mut NothingKnown);
+    }
+
     fn answer(&mut self, outcome: Outcome, after: Millis) {
         self.now += after;
-        self.policy.outcome(outcome, self.now);
+        self.record(Event::Attempted(outcome));
     }
 }
 
@@ -319,13 +324,19 @@ fn a_list_of_backups_that_shrinks_or_grows_is_taken_between_laps() {
 #[test]
 fn time_that_goes_backwards_stands_still() {
     let mut policy = Ecflow::new(rules(Kind::Task, &[]), 50_000);
-    assert!(matches!(policy.next(0), Action::Attempt { host: 0, .. }));
-    policy.outcome(Outcome::NotSent, 10);
-    assert_eq!(policy.next(20), Action::Wait { until: 60_000 });
-    policy.backups(9);
-    policy.outcome(Outcome::Ok, 30);
+    assert!(matches!(
+        policy.next(0, &mut NothingKnown),
+        Action::Attempt { host: 0, .. }
+    ));
+    policy.record(Event::Attempted(Outcome::NotSent), 10, &mut NothingKnown);
     assert_eq!(
-        policy.next(20),
+        policy.next(20, &mut NothingKnown),
+        Action::Wait { until: 60_000 }
+    );
+    policy.record(Event::Listed(9), 20, &mut NothingKnown);
+    policy.record(Event::Attempted(Outcome::Ok), 30, &mut NothingKnown);
+    assert_eq!(
+        policy.next(20, &mut NothingKnown),
         Action::Wait { until: 60_000 },
         "strays change nothing"
     );
@@ -343,16 +354,16 @@ const OUTCOMES: [Outcome; 8] = [
 ];
 
 fn some_rules() -> impl Strategy<Value = Rules> {
-    let travel = prop_oneof![
-        Just(Travel::Laps),
-        Just(Travel::OneLap(Status::Unreachable)),
-        Just(Travel::Primary(Status::Unreachable)),
-        Just(Travel::Primary(Status::Denied)),
+    let route = prop_oneof![
+        Just(Route::Laps),
+        Just(Route::OneLap(Status::Unreachable)),
+        Just(Route::Primary(Status::Unreachable)),
+        Just(Route::Primary(Status::Denied)),
     ];
     let when_alive = || prop_oneof![Just(WhenAlive::Rotate), Just(WhenAlive::Stay)];
     let repeat = prop_oneof![Just(Repeat::Yes), Just(Repeat::Ordered), Just(Repeat::No)];
     (
-        travel,
+        route,
         1..4_u32,
         (1..20_000_u64, 1..40_000_u64),
         (1..200_000_u64, 1..200_000_u64, 1..20_000_u64),
@@ -360,8 +371,8 @@ fn some_rules() -> impl Strategy<Value = Rules> {
         repeat,
     )
         .prop_map(
-            |(travel, attempts, periods, limits, (on_zombie, on_halted), repeat)| Rules {
-                travel,
+            |(route, attempts, periods, limits, (on_zombie, on_halted), repeat)| Rules {
+                route,
                 attempts,
                 retry_period: periods.0,
                 host_period: periods.1,
@@ -391,8 +402,10 @@ proptest! {
         let mut answers = answers.into_iter();
         for step in 0.. {
             prop_assert!(step < 2_000_000, "it must end");
-            match policy.next(now) {
-                Action::ListBackups => policy.backups(2),
+            match policy.next(now, &mut NothingKnown) {
+                Action::ListBackups => {
+                    policy.record(Event::Listed(2), now, &mut NothingKnown);
+                }
                 Action::Wait { until } => {
                     prop_assert!(until > now && until <= deadline);
                     now = until;
@@ -402,11 +415,12 @@ proptest! {
                     prop_assert!(limit <= rules.attempt_limit);
                     let (outcome, took, lists) = answers.next().unwrap_or((5, 0, 0));
                     for _ in 0..lists {
-                        policy.backups(1);
+                        policy.record(Event::Listed(1), now, &mut NothingKnown);
                     }
                     now += took;
                     last = Some(OUTCOMES[outcome]);
-                    policy.outcome(OUTCOMES[outcome], now);
+                    let event = Event::Attempted(OUTCOMES[outcome]);
+                    policy.record(event, now, &mut NothingKnown);
                 }
                 Action::End(end) => {
                     prop_assert_eq!(end == Status::Ok, last == Some(Outcome::Ok));
@@ -418,7 +432,7 @@ proptest! {
                     if end == Status::Timeout {
                         prop_assert!(now >= start + rules.timeout.min(rules.zombie_timeout));
                     }
-                    prop_assert_eq!(policy.next(now + 1), Action::End(end), "an end is final");
+                    prop_assert_eq!(policy.next(now + 1, &mut NothingKnown), Action::End(end), "an end is final");
                     break;
                 }
                 other => prop_assert!(false, "{:?} is not for this profile", other),

@@ -1,4 +1,4 @@
-//! Chance that can be replayed: the numbers of a seed are always the same.
+//! Random numbers that can be replayed: the numbers of a seed are always the same.
 
 use crate::model::Millis;
 

@@ -5,7 +5,7 @@ use crate::model::{Kind, Millis, Repeat, Status};
 
 /// Where a command may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Travel {
+pub enum Route {
     /// Only to the primary; when its tries are used up the command ends so.
     Primary(Status),
     /// Once round primary and backups; then the command ends so.
@@ -18,7 +18,7 @@ pub enum Travel {
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Where it may go.
-    pub travel: Travel,
+    pub route: Route,
     /// Tries per host in a lap, at least 1.
     pub attempts: u32,
     /// Pause between two tries at one host.
@@ -59,18 +59,18 @@ impl Rules {
         attempt_limit: Millis,
         when_alive: WhenAlive,
     ) -> Self {
-        let travel = travel(kind, settings);
+        let route = route(kind, settings);
         let retry_period = match kind {
             Kind::Ping if !settings.is_given(KeyIndex::RETRY_PERIOD) => PING_RETRY_PERIOD,
             _ => settings.retry_period,
         };
-        let when_alive = |choice: Option<WhenAlive>| match travel {
+        let when_alive = |choice: Option<WhenAlive>| match route {
             // "Fail at once" leaves no room for staying.
-            Travel::Primary(Status::Denied) => WhenAlive::Rotate,
+            Route::Primary(Status::Denied) => WhenAlive::Rotate,
             _ => choice.unwrap_or(when_alive),
         };
         Self {
-            travel,
+            route,
             attempts: settings.attempts.max(1),
             retry_period: retry_period.max(SHORTEST_PERIOD),
             host_period: settings.host_period.max(SHORTEST_PERIOD),
@@ -97,7 +97,7 @@ impl Rules {
 #[derive(Clone, Debug)]
 pub struct FastRules {
     /// What both profiles need.
-    pub rules: Rules,
+    pub common: Rules,
     /// Silence before the next host's connection is opened beside the first.
     pub hedge: Millis,
     /// Silence of a connected server before it is given up.
@@ -119,7 +119,7 @@ impl FastRules {
         )]
         let earns = (settings.budget * 1_000.0) as u32;
         Self {
-            rules: Rules::new(settings, kind, repeat, attempt_limit, WhenAlive::Stay),
+            common: Rules::new(settings, kind, repeat, attempt_limit, WhenAlive::Stay),
             hedge: settings.hedge,
             silence: settings.silence,
             jitter: settings.jitter,
@@ -131,20 +131,20 @@ impl FastRules {
     #[must_use]
     pub fn within(self, timeout: Option<Millis>) -> Self {
         Self {
-            rules: self.rules.within(timeout),
+            common: self.common.within(timeout),
             ..self
         }
     }
 }
 
-fn travel(kind: Kind, settings: &Settings) -> Travel {
+fn route(kind: Kind, settings: &Settings) -> Route {
     use HostfilePolicy::{All, None, Task};
     match (kind, settings.hostfile_policy, settings.denied) {
-        (Kind::Task, _, true) | (Kind::User, All, true) => Travel::Primary(Status::Denied),
-        (Kind::Task, Task | All, false) | (Kind::User, All, false) => Travel::Laps,
-        (Kind::Ping, All, _) => Travel::OneLap(Status::Unreachable),
+        (Kind::Task, _, true) | (Kind::User, All, true) => Route::Primary(Status::Denied),
+        (Kind::Task, Task | All, false) | (Kind::User, All, false) => Route::Laps,
+        (Kind::Ping, All, _) => Route::OneLap(Status::Unreachable),
         (Kind::Task, None, false) | (Kind::User | Kind::Ping, Task | None, _) => {
-            Travel::Primary(Status::Unreachable)
+            Route::Primary(Status::Unreachable)
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a policy would do if every host refused at once.
 
-use super::{Action, HostIndex, News, Policy};
-use crate::health::{HostKey, Knowledge};
-use crate::model::{Millis, Outcome, Status};
+use super::{Action, Policy};
+use crate::health::NothingKnown;
+use crate::model::{Event, HostIndex, Millis, Outcome, Status};
 
 /// No timetable has more attempts than this; a day of profile `ecflow` has some 4,300.
 const LONGEST: usize = 20_000;
@@ -24,33 +24,30 @@ pub struct Timetable {
 pub fn timetable(policy: &mut dyn Policy, backups: usize, horizon: Millis) -> Timetable {
     let mut table = Timetable::default();
     let mut now = 0;
-    let keys = vec![HostKey::default(); backups + 1];
     while now <= horizon {
         if table.attempts.len() == LONGEST {
             table.is_cut = true;
             break;
         }
-        match policy.next(now) {
-            Action::ListBackups => policy.backups(backups),
+        match policy.next(now, &mut NothingKnown) {
+            Action::ListBackups => {
+                policy.record(Event::Listed(backups), now, &mut NothingKnown);
+            }
             Action::Attempt { host, .. } => {
                 table.attempts.push((now, host));
-                policy.outcome(Outcome::NotSent, now);
+                let event = Event::Attempted(Outcome::NotSent);
+                policy.record(event, now, &mut NothingKnown);
             }
             Action::Wait { until } => now = until,
             Action::End(end) => {
                 table.end = Some((now, end));
                 break;
             }
-            Action::Ask(question) => {
-                let answer = Knowledge::new().answer(question, &keys, now);
-                policy.tell(News::Answer(answer), now);
-            }
-            // A policy that races is not asked for its timetable.
+            // A policy that opens connections is not asked for its timetable.
             Action::Connect { .. }
             | Action::Send { .. }
             | Action::Probe { .. }
-            | Action::GiveUp
-            | Action::Learn { .. } => {}
+            | Action::GiveUp => {}
         }
     }
     table

@@ -1,176 +1,162 @@
-//! What follows from what became of a connection, a request or a probe.
+//! What follows from what became of a connection or a request.
 
-use super::*;
+use super::tuning::SILENT;
+use super::{Connection, Connections, Fast, Preferred, Route, State, Then};
+use crate::config::WhenAlive;
+use crate::health::{Observation, SharedHealth};
+use crate::model::{Fault, HostIndex, Millis, Outcome, Repeat, Status};
 
 impl Fast {
-    pub(super) fn failed(&mut self, host: HostIndex, fault: Fault) {
-        if fault == Fault::Silent && self.is_patient_with(host) {
-            self.hosts[host].lane = Lane::None;
+    /// A connection could not be made.
+    pub(super) fn failed(&mut self, host: HostIndex, fault: Fault, health: &mut dyn SharedHealth) {
+        let is_open = |host: &super::Host| host.connection != Connection::None;
+        if !self.hosts.get(host).is_some_and(is_open) {
             return;
         }
-        if fault != Fault::Silent || !self.hosts[host].is_told_silent {
-            self.teach(host, fault, 0);
+        if fault == Fault::Silent && self.is_patient_with(host) {
+            self.hosts[host].connection = Connection::None;
+        } else {
+            if fault != Fault::Silent || !self.hosts[host].is_observed_silent {
+                self.share(host, fault, 0, health);
+            }
+            self.give_up(host, fault);
         }
-        self.give_up(host, fault);
+        if let State::Connecting = self.state {
+            self.go_on_after_failure(host);
+        }
     }
 
-    /// Tells the others what they may learn from a fault, which came after a time. One that only
-    /// this command's own patience made is no lesson.
-    fn teach(&mut self, host: HostIndex, fault: Fault, took: Millis) {
-        let lesson = match fault {
-            // The caller's own means may have many reasons.
-            Fault::Refused if self.means == Means::Single => Some(Lesson::Failed),
-            Fault::Refused => Some(Lesson::Refused),
-            Fault::Unreachable => Some(Lesson::Unreachable),
-            Fault::Silent | Fault::Vanished => Some(Lesson::Silent),
-            Fault::Mute if took >= self.rules.silence => Some(Lesson::Mute),
+    /// Shares what others may learn from a fault, which came after a time. One that only this
+    /// command's own patience made is nothing for others.
+    fn share(
+        &mut self,
+        host: HostIndex,
+        fault: Fault,
+        took: Millis,
+        health: &mut dyn SharedHealth,
+    ) {
+        let observation = match fault {
+            // A caller's attempt may fail for many reasons.
+            Fault::Refused if self.connections == Connections::ByCaller => Observation::Failed,
+            Fault::Refused => Observation::Refused,
+            Fault::Unreachable => Observation::Unreachable,
+            Fault::Silent | Fault::Vanished => Observation::Silent,
+            Fault::Mute if took >= self.rules.silence => Observation::Mute,
             Fault::Mute
             | Fault::Unresolved
             | Fault::Local
             | Fault::Broken
             | Fault::Closed
-            | Fault::Gone => None,
+            | Fault::Gone => return,
         };
-        let learn = lesson.map(|lesson| Action::Learn { host, lesson });
-        self.queue.extend(learn);
+        health.observe(host, observation, self.now);
     }
 
     fn give_up(&mut self, host: HostIndex, fault: Fault) {
         self.last_was_zombie = false;
-        self.hosts[host].lane = Lane::None;
+        self.hosts[host].connection = Connection::None;
         self.tries_left = self.tries_left.saturating_sub(1);
-        let may_try_again = self.hosts[host].tries < self.rules.rules.attempts;
+        let may_try_again = self.hosts[host].tries < self.rules.common.attempts;
         let is_worth_it = matches!(fault, Fault::Broken | Fault::Closed);
-        self.hosts[host].is_done = match self.rules.rules.travel {
-            Travel::Primary(_) => true,
-            Travel::OneLap(_) | Travel::Laps => !(is_worth_it && may_try_again),
+        self.hosts[host].is_done = match self.rules.common.route {
+            Route::Primary(_) => true,
+            Route::OneLap(_) | Route::Laps => !(is_worth_it && may_try_again),
         };
     }
 
-    pub(super) fn go_on_after_failure(&mut self, host: HostIndex) {
+    fn go_on_after_failure(&mut self, host: HostIndex) {
         let is_left = self.hosts[host].is_done && self.may_leave_primary();
-        let has_lanes = self.hosts.iter().any(|h| h.lane != Lane::None);
-        match is_left && !has_lanes && self.lap == 0 {
-            true => self.join_crowd(),
-            false => self.state = State::Racing,
+        let mut hosts = self.hosts.iter();
+        let has_connections = hosts.any(|h| h.connection != Connection::None);
+        if is_left && !has_connections && self.lap.number == 0 {
+            self.change_hosts();
+        } else {
+            self.state = State::Connecting;
         }
     }
 
-    pub(super) fn ended(&mut self, host: HostIndex, outcome: Outcome, fault: Fault, took: Millis) {
+    /// The exchange has ended.
+    pub(super) fn exchanged(
+        &mut self,
+        outcome: Outcome,
+        fault: Fault,
+        health: &mut dyn SharedHealth,
+    ) {
+        if let State::Exchanging(exchange) = self.state {
+            let took = self.now.saturating_sub(exchange.since);
+            self.ended(exchange.host, outcome, fault, took, health);
+        }
+    }
+
+    /// The caller's attempt has ended, which tells no more than its outcome and the time that it
+    /// took.
+    pub(super) fn attempted(&mut self, outcome: Outcome, health: &mut dyn SharedHealth) {
+        let State::Attempting { host, since, .. } = self.state else {
+            return;
+        };
+        let took = self.now.saturating_sub(since);
+        let fault = match outcome {
+            Outcome::NotSent if took >= self.rules.hedge.max(SILENT) => Fault::Silent,
+            Outcome::NotSent => Fault::Refused,
+            Outcome::Unconfirmed if took >= self.rules.silence => Fault::Mute,
+            _ => Fault::Closed,
+        };
+        self.ended(host, outcome, fault, took, health);
+    }
+
+    fn ended(
+        &mut self,
+        host: HostIndex,
+        outcome: Outcome,
+        fault: Fault,
+        took: Millis,
+        health: &mut dyn SharedHealth,
+    ) {
         let is_late = self.now >= self.give_up_at();
         self.last_was_zombie = outcome == Outcome::Zombie;
         if !matches!(
             outcome,
             Outcome::NotSent | Outcome::Unconfirmed | Outcome::Fatal
         ) {
-            self.queue.push_back(Action::Learn {
-                host,
-                lesson: Lesson::Answered,
-            });
+            health.observe(host, Observation::Answered, self.now);
         }
         match outcome {
-            Outcome::Ok => self.finish(Status::Ok),
-            Outcome::Rejected => self.finish(Status::Rejected),
-            Outcome::Fatal => self.finish(Status::Caller),
-            Outcome::Unconfirmed if self.rules.rules.repeat == Repeat::No => {
-                self.teach(host, fault, took);
-                self.finish(Status::UnknownOutcome);
+            Outcome::Ok => self.finish(Status::Ok, health),
+            Outcome::Rejected => self.finish(Status::Rejected, health),
+            Outcome::Fatal => self.finish(Status::Caller, health),
+            Outcome::Unconfirmed if self.rules.common.repeat == Repeat::No => {
+                self.share(host, fault, took, health);
+                self.finish(Status::UnknownOutcome, health);
             }
-            _ if is_late => self.finish(Status::Timeout),
+            _ if is_late => self.finish(Status::Timeout, health),
             Outcome::Wait => self.poll(host),
-            Outcome::Zombie => self.not_taken(host, self.rules.rules.on_zombie),
-            Outcome::Halted => self.not_taken(host, self.rules.rules.on_halted),
+            Outcome::Zombie => self.not_taken(host, self.rules.common.on_zombie),
+            Outcome::Halted => self.not_taken(host, self.rules.common.on_halted),
             Outcome::NotSent | Outcome::Unconfirmed => {
-                self.teach(host, fault, took);
+                self.share(host, fault, took, health);
                 self.give_up(host, fault);
-                self.last_opened = None;
+                self.lap.last_opened = None;
                 self.go_on_after_failure(host);
             }
         }
     }
 
     /// The server is alive and will be asked again, before any other.
-    pub(super) fn poll(&mut self, host: HostIndex) {
-        self.preferred = Some(host);
-        self.pause(self.rules.rules.retry_period, Next::FreeLap);
+    fn poll(&mut self, host: HostIndex) {
+        self.preferred = Preferred::Host(host);
+        self.pause(self.rules.common.retry_period, Then::FreeLap);
     }
 
     /// A live server does not take the command. The primary's word counts; a backup may just
     /// not be in charge, so the others are asked, too.
-    pub(super) fn not_taken(&mut self, host: HostIndex, when_alive: WhenAlive) {
+    fn not_taken(&mut self, host: HostIndex, when_alive: WhenAlive) {
         if when_alive == WhenAlive::Stay && host == 0 {
             return self.poll(host);
         }
         self.tries_left = self.tries_left.saturating_sub(1);
         self.hosts[host].is_done = true;
-        self.lap_was_answered = true;
-        self.last_opened = None;
-        self.state = State::Racing;
-    }
-
-    pub(super) fn finish(&mut self, end: Status) {
-        let linger = self.linger();
-        self.state = match self.probe {
-            Some(_) if end == Status::Ok => State::Lingering {
-                until: self.now.saturating_add(linger).min(self.deadline),
-                end,
-            },
-            _ if self.has_joined && self.rules.jitter => {
-                State::Asking(Question::Leave, Then::Finish(end))
-            }
-            _ => State::Over(end),
-        };
-    }
-
-    pub(super) fn linger_over(&mut self, end: Status) {
-        // It was cut short by this side, so it has shown nothing.
-        self.probe = None;
-        self.finish(end);
-    }
-
-    /// How long the probe is waited for: where a connection is there, the rest is likely to come,
-    /// but not from a server that was mute.
-    fn linger(&mut self) -> Millis {
-        let was_mute = self.hosts[0].standing.cause == Cause::Mute;
-        let is_promising = self.probe_is_connected && !was_mute;
-        let took = self.now.saturating_sub(self.begin);
-        match is_promising || self.random.up_to(PATIENT - 1) == 0 {
-            true => LONGEST_LINGER,
-            false => took.clamp(SHORTEST_LINGER, LONGEST_LINGER),
-        }
-    }
-
-    pub(super) fn probed(&mut self, host: HostIndex, sighting: Sighting) {
-        let lesson = match sighting {
-            Sighting::Alive => Lesson::ProbedWell,
-            Sighting::Nobody => Lesson::Refused,
-            Sighting::Nothing => Lesson::ProbedBadly,
-            Sighting::Connected => return self.probe_connected(host),
-        };
-        if let State::Sending { host: at, .. } = self.state
-            && at == host
-        {
-            if sighting == Sighting::Nobody {
-                self.queue.push_back(Action::Learn { host, lesson });
-                self.queue.push_back(Action::GiveUp);
-            }
-            return;
-        }
-        if self.probe == Some(host) {
-            self.probe = None;
-            self.queue.push_back(Action::Learn { host, lesson });
-            if let State::Lingering { end, .. } = self.state {
-                self.finish(end);
-            }
-        }
-    }
-
-    fn probe_connected(&mut self, host: HostIndex) {
-        if self.probe == Some(host) {
-            self.probe_is_connected = true;
-            if let State::Lingering { end, .. } = self.state {
-                self.finish(end);
-            }
-        }
+        self.lap.was_answered = true;
+        self.lap.last_opened = None;
+        self.state = State::Connecting;
     }
 }

@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use ecf_failover::config::{Configuration, Profile, Settings};
-use ecf_failover::health::{HostKey, Knowledge};
-use ecf_failover::model::{Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Status};
-use ecf_failover::policy::{Action, Ecflow, Fast, FastRules, Means, News, Policy, Rules};
+use ecf_failover::health::{HealthTable, HostKey};
+use ecf_failover::model::{self, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Status};
+use ecf_failover::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules};
 
 use super::chance::Chance;
 use super::server::{BACKLOG, Condition, Server, Work};
@@ -113,7 +113,7 @@ pub struct World {
     order: u64,
     pub servers: Vec<Server>,
     keys: Vec<HostKey>,
-    nodes: Vec<Knowledge>,
+    nodes: Vec<HealthTable>,
     commands: Vec<Command>,
     connections: Vec<Connection>,
     settings: Settings,
@@ -147,7 +147,7 @@ impl World {
             order: 0,
             servers: rates.iter().map(|rate| Server::new(*rate)).collect(),
             keys: (0..rates.len()).map(host).collect(),
-            nodes: vec![Knowledge::new(); nodes],
+            nodes: vec![HealthTable::new(); nodes],
             commands: Vec::new(),
             connections: Vec::new(),
             settings: configuration.settings().clone(),
@@ -198,7 +198,12 @@ impl World {
             Profile::Fast => {
                 let rules = FastRules::new(&self.settings, Kind::Task, order.repeat, limit);
                 let seed = self.chance.number();
-                Box::new(Fast::new(rules.within(timeout), Means::Racing, seed, start))
+                Box::new(Fast::new(
+                    rules.within(timeout),
+                    Connections::ByPolicy,
+                    seed,
+                    start,
+                ))
             }
         }
     }
@@ -453,14 +458,11 @@ impl World {
             if command.record.end.is_some() {
                 return;
             }
-            match command.policy.next(now) {
-                Action::ListBackups => command.policy.backups(self.servers.len() - 1),
-                Action::Ask(question) => {
-                    let answer = self.nodes[node].answer(question, &self.keys, now);
-                    command.policy.tell(News::Answer(answer), now);
-                }
-                Action::Learn { host, lesson } => {
-                    self.nodes[node].learn(self.keys[host], lesson, now);
+            let mut health = self.nodes[node].view(&self.keys);
+            match command.policy.next(now, &mut health) {
+                Action::ListBackups => {
+                    let listed = model::Event::Listed(self.servers.len() - 1);
+                    command.policy.record(listed, now, &mut health);
                 }
                 Action::Wait { until } => {
                     command.wait += 1;
@@ -503,6 +505,12 @@ impl World {
                 Action::End(end) => return self.end(id, end),
             }
         }
+    }
+
+    fn record(&mut self, id: CommandId, event: model::Event) {
+        let command = &mut self.commands[id];
+        let mut health = self.nodes[command.record.order.node].view(&self.keys);
+        command.policy.record(event, self.now / 1_000, &mut health);
     }
 
     fn connect(&mut self, command: CommandId, server: usize, purpose: Purpose) -> ConnectionId {
@@ -587,15 +595,11 @@ impl World {
                 self.after(REPLY_LIMIT, Event::Silence(id));
             }
             Purpose::Lane => {
-                let now = self.now / 1_000;
-                let policy = &mut self.commands[command].policy;
-                policy.tell(News::Connected(server), now);
+                self.record(command, model::Event::Connected(server));
                 self.pump(command);
             }
             Purpose::Probe => {
-                let now = self.now / 1_000;
-                let policy = &mut self.commands[command].policy;
-                policy.tell(News::Probed(server, Sighting::Connected), now);
+                self.record(command, model::Event::Probed(server, Sighting::Connected));
                 self.after(self.latencies[server], Event::HalfClose(id));
                 self.pump(command);
             }
@@ -620,9 +624,7 @@ impl World {
             Purpose::Lane => {
                 connection.is_closed = true;
                 self.commands[command].lanes.retain(|lane| *lane != id);
-                let now = self.now / 1_000;
-                let policy = &mut self.commands[command].policy;
-                policy.tell(News::Failed(server, fault), now);
+                self.record(command, model::Event::Failed(server, fault));
                 self.pump(command);
             }
         }
@@ -651,16 +653,16 @@ impl World {
         }
         connection.is_closed = true;
         let server = connection.server;
-        let now = self.now / 1_000;
         let of = &mut self.commands[command];
         of.sending = None;
         if matches!(outcome, Outcome::Ok | Outcome::Rejected) {
             of.record.by = Some(server);
         }
-        match connection.purpose {
-            Purpose::Attempt => of.policy.outcome(outcome, now),
-            Purpose::Lane | Purpose::Probe => of.policy.tell(News::Ended(outcome, fault), now),
-        }
+        let event = match connection.purpose {
+            Purpose::Attempt => model::Event::Attempted(outcome),
+            Purpose::Lane | Purpose::Probe => model::Event::Ended(outcome, fault),
+        };
+        self.record(command, event);
         self.pump(command);
     }
 
@@ -671,9 +673,7 @@ impl World {
         }
         connection.is_closed = true;
         let (command, server) = (connection.command, connection.server);
-        let now = self.now / 1_000;
-        let policy = &mut self.commands[command].policy;
-        policy.tell(News::Probed(server, sighting), now);
+        self.record(command, model::Event::Probed(server, sighting));
         self.pump(command);
     }
 

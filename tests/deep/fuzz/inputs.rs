@@ -7,7 +7,7 @@ use std::path::Path;
 use ecf_failover::command::{Surroundings, Understood, parse};
 use ecf_failover::config::{Configuration, KEYS};
 use ecf_failover::credentials::{PasswordFile, TokenFile, crypt};
-use ecf_failover::health::{HostKey, Knowledge, Lesson, Question};
+use ecf_failover::health::{HealthTable, HostHealth, HostKey, Lease, Observation, SharedHealth};
 use ecf_failover::hostfile::{Hostfile, MAX_HOSTS};
 use ecf_failover::model::{Endpoint, Secret, TaskIdentity};
 use ecf_failover::wire::{self, Base, FrameReader, HttpReader};
@@ -150,12 +150,12 @@ pub(crate) fn tokens(bytes: &[u8]) {
 pub(crate) fn memory(bytes: &[u8]) {
     const NOW: u64 = 1_000_000;
     let boot = [7; 16];
-    assert!(Knowledge::from_image(bytes, boot, NOW).is_none());
+    assert!(HealthTable::from_image(bytes, boot, NOW).is_none());
     let Ok(endpoint) = Endpoint::parse(b"h0", 1) else {
         return;
     };
     let keys = [HostKey::of(&endpoint)];
-    let mut image = Knowledge::new().to_image(boot);
+    let mut image = HealthTable::new().to_image(boot);
     // Behind the boot id everything may be in it.
     for (place, byte) in image[32..].iter_mut().zip(bytes) {
         *place = *byte;
@@ -166,37 +166,29 @@ pub(crate) fn memory(bytes: &[u8]) {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
     image[8..16].copy_from_slice(&sum.to_le_bytes());
-    let Some(mut known) = Knowledge::from_image(&image, boot, NOW) else {
+    let Some(mut known) = HealthTable::from_image(&image, boot, NOW) else {
         return;
     };
-    let lease = Question::Lease {
-        host: 0,
-        is_urgent: true,
-        spread: 400,
-    };
-    let questions = [
-        Question::Standings,
-        lease,
-        Question::Join,
-        Question::Leave,
-        Question::Begin { earns: 200 },
-        Question::Retry,
-    ];
     for now in [0, NOW, NOW + 100_000] {
-        for question in questions {
-            known.answer(question, &keys, now);
-        }
-        for lesson in [
-            Lesson::Silent,
-            Lesson::Refused,
-            Lesson::Busy,
-            Lesson::ProbedWell,
+        let mut health = HostHealth::default();
+        let mut view = known.view(&keys);
+        view.read(&mut std::iter::once(&mut health), now);
+        view.lease(0, Lease::Urgent, 400, now);
+        view.join_stagger(now);
+        view.leave_stagger(now);
+        view.earn_retries(200, now);
+        view.spend_retry(now);
+        for observation in [
+            Observation::Silent,
+            Observation::Refused,
+            Observation::Busy,
+            Observation::ProbedWell,
         ] {
-            known.learn(keys[0], lesson, now);
+            known.observe(keys[0], observation, now);
         }
     }
-    known.learn(keys[0], Lesson::Answered, NOW + 200_000);
-    assert!(known.standing(keys[0], NOW + 200_000).answered == Some(0));
-    let again = Knowledge::from_image(&known.to_image(boot), boot, NOW + 200_000);
+    known.observe(keys[0], Observation::Answered, NOW + 200_000);
+    assert!(known.host(keys[0], NOW + 200_000).answered == Some(0));
+    let again = HealthTable::from_image(&known.to_image(boot), boot, NOW + 200_000);
     assert!(again.is_none_or(|again| again == known));
 }

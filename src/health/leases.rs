@@ -1,0 +1,49 @@
+//! Who may contact a dead host: one command at a time, for all on the node.
+
+use super::breaker::{Cause, Record};
+use crate::model::Millis;
+
+/// One contact of a dead host in this time, by whoever comes first.
+const USUAL: Millis = 2_000;
+/// The same for a host that refused a moment ago, while there is no better one.
+const URGENT: Millis = 225;
+/// How long that moment lasts.
+const MOMENT: Millis = 5_000;
+/// An urgent lease is spread by a part of what a usual one is.
+const URGENT_SPREAD: Millis = 16;
+
+/// How a lease is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// There are better hosts.
+    Usual,
+    /// There is no better one.
+    Urgent,
+}
+
+/// Whether a dead host may be contacted now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// It may.
+    Granted,
+    /// Another has the lease for so many milliseconds more.
+    TakenFor(Millis),
+}
+
+impl Record {
+    /// A lease that is longer by `spread` milliseconds, so that nodes do not march in step.
+    pub(super) fn lease(&mut self, lease: Lease, spread: Millis, now: Millis) -> Permission {
+        let left = self.leased_until.saturating_sub(now);
+        if left > 0 {
+            return Permission::TakenFor(left);
+        }
+        let died_now = now.saturating_sub(self.since) < MOMENT;
+        let length = if lease == Lease::Urgent && died_now && self.cause == Cause::Refused {
+            URGENT + spread / URGENT_SPREAD
+        } else {
+            USUAL + spread
+        };
+        self.leased_until = now + length;
+        Permission::Granted
+    }
+}
