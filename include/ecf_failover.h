@@ -87,7 +87,8 @@ enum ecf_status
    */
   ECF_ERR_REJECTED = 3,
   /**
-   * ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached.
+   * The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or
+   * ECF_FAILOVER_PROGRESS_TIMEOUT, which the report names.
    */
   ECF_ERR_TIMEOUT = 4,
   /**

@@ -239,7 +239,7 @@ class Rejected(Error):
 
 
 class Timeout(Error):
-    """ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached before a server confirmed the command."""
+    """The command's time was over before a server confirmed it; the message names the key."""
 
 
 class Unreachable(Error):

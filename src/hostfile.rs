@@ -5,7 +5,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use crate::model::Endpoint;
+use crate::model::{Endpoint, quoted};
 
 /// No more than this is read of a hostfile.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -83,7 +83,7 @@ impl Hostfile {
                     );
                 }
             }
-            Err(why) => self.complain(number, format!("\"{}\": {why}", shown(word))),
+            Err(why) => self.complain(number, format!("{}: {why}", quoted(word))),
         }
         ControlFlow::Continue(())
     }
@@ -99,13 +99,6 @@ impl Hostfile {
 fn whole_lines(text: &[u8]) -> &[u8] {
     let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
     &text[..end]
-}
-
-fn shown(word: &[u8]) -> String {
-    const LONGEST: usize = 60;
-    let start = &word[..word.len().min(LONGEST)];
-    let dots = if word.len() > LONGEST { "..." } else { "" };
-    format!("{}{dots}", start.escape_ascii())
 }
 
 #[cfg(test)]

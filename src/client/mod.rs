@@ -25,10 +25,11 @@ pub use plan::{Plan, Step};
 pub use reply::Reply;
 pub use story::AttemptResult;
 
-use crate::command::Purpose;
+use crate::command::{self, CommandLine, Purpose};
 use crate::config::{Configuration, KeyError, Memory, Profile, Settings};
 use crate::model::{
-    Cure, Endpoint, Kind, Millis, Outcome, Repeat, Stage, Status, TaskIdentity, without_repeats,
+    Cure, Endpoint, Kind, Millis, Outcome, Repeat, Secrets, Stage, Status, TaskIdentity,
+    without_repeats,
 };
 use crate::net::{AddressBook, Cancel, CancelWatch};
 use crate::policy::{Ecflow, Fast, FastRules, Means, Policy, Rules, timetable};
@@ -37,7 +38,6 @@ use crate::sys::{clock, wait};
 use backups::Backups;
 use line::Line;
 use log::Log;
-use log::Secrets;
 use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit};
 use plan::Errand;
 
@@ -300,10 +300,14 @@ impl Client {
         let start = SystemClock.start();
         let configuration = self.configuration();
         let settings = configuration.settings();
-        let read = match settings.no_ecf {
-            true => Err(no_ecf()),
-            false => usable(&configuration)
-                .and_then(|()| NativeCommand::read(argv, wanted, settings, &self.shared.sender)),
+        let secrets = command::secrets_in(argv, &settings.task.password);
+        let line = CommandLine::read(argv, &secrets);
+        let read = match line {
+            // Told from the tables, whatever the settings are.
+            Ok(ref line) if let Some(answer) = line.answer() => Err(Refusal::answer(answer)),
+            _ if settings.no_ecf => Err(no_ecf()),
+            line => usable(&configuration)
+                .and_then(|()| NativeCommand::read(line, wanted, settings, &self.shared.sender)),
         };
         let native = match read {
             Ok(native) => native,
@@ -323,7 +327,7 @@ impl Client {
             attempt_limit: native.attempt_limit(),
             timeout: match native.command.purpose {
                 Purpose::Progress => settings.progress_timeout,
-                Purpose::Control => None,
+                Purpose::JobBegin | Purpose::Control => None,
             },
             debug: native.debug,
             secrets: native.secrets.clone(),
@@ -362,7 +366,7 @@ impl Client {
 
     fn remember_home(&self, native: &NativeCommand, settings: &Settings, reply: &Reply) {
         if settings.profile == Profile::Fast
-            && native.command.name == "init"
+            && native.command.purpose == Purpose::JobBegin
             && reply.status == Status::Ok
         {
             let endpoint = reply.answered_by.clone();
@@ -436,6 +440,7 @@ impl Client {
         };
         let mut plan = self.begin(&configuration, &errand(kind, settings), now);
         if let Some(refusal) = refusal {
+            let refusal = refusal.without(&Secrets::from(&settings.task.password));
             plan.refuse(refusal.status, refusal.message);
         }
         plan
@@ -512,10 +517,11 @@ impl Home {
 
 fn usable(configuration: &Configuration) -> Result<(), Refusal> {
     let problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::config(problems.join("\n"))),
+    if problems.is_empty() {
+        return Ok(());
     }
+    let secrets = Secrets::from(&configuration.settings().task.password);
+    Err(Refusal::config(problems.join("\n")).without(&secrets))
 }
 
 fn primary(settings: &Settings) -> Endpoint {

@@ -6,16 +6,15 @@ use once_cell::sync::OnceCell;
 
 use super::contact::{Contact, Format};
 use super::line::Line;
-use super::log::Secrets;
 use super::login::{self, Login};
 use super::story::AttemptResult;
 use super::text;
-use crate::command::{self, Command, CommandError, Doubt, Invocation, Surroundings, Understood};
+use crate::command::{Command, CommandError, CommandLine, Doubt, Surroundings};
 use crate::config::Settings;
-use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Secret, Stage, Status, TaskIdentity};
+use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Secrets, Stage, Status, TaskIdentity};
 use crate::net::{AddressBook, Attempt, CancelWatch, Failure, Limits, Receiver, Security, Sent};
 use crate::sys::{clock, identity};
-use crate::wire::{self, Base, FrameReader, HttpReader, Reply, Request};
+use crate::wire::{self, BadFrame, Base, FrameReader, HttpReader, Reply, Request};
 
 /// How long a connection may take when no key says so.
 const CONNECT_LIMIT: Millis = 5_000;
@@ -46,29 +45,33 @@ impl Refusal {
     pub(super) fn config(message: String) -> Self {
         Self::new(Status::Config, message)
     }
+
+    /// No server is needed: this is the answer.
+    pub(super) fn answer(text: &[u8]) -> Self {
+        Self {
+            text: text.to_vec(),
+            ..Self::new(Status::Ok, "answered without a server".into())
+        }
+    }
+
+    /// The same without secrets in its words.
+    pub(super) fn without(self, secrets: &Secrets) -> Self {
+        Self {
+            message: secrets.redacted_message(self.message),
+            ..self
+        }
+    }
 }
 
-/// What is wrong with a command line, told without the passwords that may stand in it: a
-/// message quotes words, and may cut or escape them.
-fn refusal(error: CommandError, argv: &[Vec<u8>], around: &Surroundings<'_>) -> Refusal {
-    let status = match error {
-        CommandError::Environment { .. } => Status::Config,
-        _ => Status::Argument,
-    };
-    let mut secrets = Secrets::from(&around.task.password);
-    command::passwords_in(argv).for_each(|word| secrets.add(&Secret::from(word)));
-    let clean: Vec<_> = argv
-        .iter()
-        .map(|word| secrets.redacted(word.clone()))
-        .collect();
-    let message = match clean == argv {
-        true => error.to_string(),
-        false => command::parse(&clean, around).map_or_else(
-            |error| error.to_string(),
-            |_| "a word that holds a password cannot be used".to_owned(),
-        ),
-    };
-    Refusal::new(status, message)
+impl From<CommandError> for Refusal {
+    /// What is wrong with a command line is told without the passwords that stand in it.
+    fn from(error: CommandError) -> Self {
+        let status = match error {
+            CommandError::Environment { .. } => Status::Config,
+            _ => Status::Argument,
+        };
+        Self::new(status, error.to_string())
+    }
 }
 
 /// A command line, read and checked, with all that is needed to send it.
@@ -138,9 +141,9 @@ pub(super) fn problems(settings: &Settings, sender: &Sender) -> Vec<String> {
 }
 
 impl NativeCommand {
-    /// Reads a command line for the caller that expects `wanted` commands.
+    /// Reads the words of a command line for the caller that expects `wanted` commands.
     pub(super) fn read(
-        argv: &[Vec<u8>],
+        line: Result<CommandLine<'_>, CommandError>,
         wanted: Wanted,
         settings: &Settings,
         sender: &Sender,
@@ -149,55 +152,45 @@ impl NativeCommand {
             task: &settings.task,
             read_file: &super::backups::read_definition,
         };
-        let understood =
-            command::parse(argv, &around).map_err(|error| refusal(error, argv, &around))?;
-        let invocation = match understood {
-            Understood::Send(invocation) => *invocation,
-            Understood::Answer(text) => {
-                return Err(Refusal {
-                    text,
-                    ..Refusal::new(Status::Ok, "answered without a server".into())
-                });
-            }
-        };
-        wanted.check(&invocation.command)?;
-        Self::prepare(invocation, settings, sender)
+        let command = line?.command(&around)?;
+        wanted.check(&command)?;
+        let mut secrets = Secrets::from(&settings.task.password);
+        command
+            .password
+            .iter()
+            .for_each(|secret| secrets.add(secret));
+        Self::prepare(command, settings, sender).map_err(|refusal| refusal.without(&secrets))
     }
 
     /// Reads the files that sending needs, and tries them on the primary.
-    fn prepare(
-        invocation: Invocation,
-        settings: &Settings,
-        sender: &Sender,
-    ) -> Result<Self, Refusal> {
+    fn prepare(command: Command, settings: &Settings, sender: &Sender) -> Result<Self, Refusal> {
         let mut secrets = Secrets::from(&settings.task.password);
         let primary = Endpoint {
-            host: invocation
+            host: command
                 .host
                 .clone()
                 .unwrap_or_else(|| settings.host.clone()),
-            port: invocation.port.unwrap_or(settings.port),
+            port: command.port.unwrap_or(settings.port),
         };
-        let mut contact = Contact::read(settings, invocation.protocol, sender.host())?;
+        let mut contact = Contact::read(settings, command.protocol, sender.host())?;
         contact.security(&primary).map_err(Refusal::config)?;
         contact.keep_quiet_about(&mut secrets);
         contact.warn_of_missing_token(&primary);
-        let speaker = match invocation.command.kind {
+        let speaker = match command.kind {
             Kind::Task => Speaker::Job(TaskIdentity {
-                remote_id: invocation.remote_id.clone(),
+                remote_id: command.remote_id.clone(),
                 ..settings.task.clone()
             }),
             Kind::User | Kind::Ping => {
-                let login = Login::read(settings, Some(&invocation), sender)?;
+                let login = Login::read(settings, Some(&command), sender)?;
                 login.identity(&primary).map_err(Refusal::config)?;
                 login.keep_quiet_about(&mut secrets);
                 Speaker::User(login)
             }
         };
-        let command = invocation.command;
         Ok(Self {
             primary,
-            debug: invocation.debug,
+            debug: command.debug,
             limits: limits(settings, command.reply_limit, contact.handshakes()),
             stage_limit: settings.connect_timeout,
             secrets,
@@ -318,8 +311,7 @@ impl NativeCommand {
         line: &mut Line<'_, '_>,
         body: &[u8],
     ) -> Result<Heard, AttemptResult> {
-        let frame = wire::frame(body)
-            .map_err(|why| unprepared(format!("the request is too large: {why}")))?;
+        let frame = wire::frame(body).map_err(|why| too_large(&why))?;
         let mut inbox = FrameInbox(FrameReader::new(self.max_reply));
         let address_remark = line.exchange(attempt, &frame, &mut inbox)?;
         let surplus: &[u8] = match inbox.0.has_surplus() {
@@ -444,6 +436,14 @@ fn unprepared(what: String) -> AttemptResult {
     }
 }
 
+/// No server takes such a request.
+fn too_large(why: &BadFrame) -> AttemptResult {
+    AttemptResult {
+        cure: Cure::Nobody("the request is too large"),
+        ..unsent(Stage::Prepare, why.to_string().into_bytes())
+    }
+}
+
 /// What became of a question: whatever it was, the command itself was not sent.
 fn not_yet_sent(result: AttemptResult) -> AttemptResult {
     AttemptResult {
@@ -563,5 +563,17 @@ impl Receiver for HttpInbox {
 
     fn progress(&self) -> String {
         self.0.progress()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_too_large_is_told_as_that() {
+        let result = too_large(&BadFrame::NoFrame(1 << 33));
+        assert_eq!(result.cure, Cure::Nobody("the request is too large"));
+        assert!(result.what.starts_with(b"a request of 8589934592 bytes "));
     }
 }

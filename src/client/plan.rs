@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::backups;
-use super::log::{Level, Log, Secrets};
+use super::log::{Level, Log};
 use super::memory::Memory;
 use super::reply::Reply;
 use super::story::{AttemptResult, Story};
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
-    Cure, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Sighting, Stage, Status, outcome_name,
-    without_repeats,
+    Cure, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Secrets, Sighting, Stage, Status,
+    outcome_name, without_repeats,
 };
 use crate::net::CancelWatch;
 use crate::policy::{Action, Ecflow, Fast, FastRules, HostIndex, Means, News, Policy, Rules};
@@ -92,6 +92,8 @@ pub struct Plan {
     keys: Vec<HostKey>,
     home: Option<Endpoint>,
     story: Story,
+    /// A deadline of the command's own, beside ECF_TIMEOUT.
+    own_timeout: Option<Millis>,
     now: Millis,
     attempts: u32,
     under_way: Vec<UnderWay>,
@@ -177,6 +179,7 @@ impl Plan {
             keys: vec![HostKey::of(&errand.primary)],
             home: errand.home.clone(),
             story,
+            own_timeout: errand.timeout,
             now,
             attempts: 0,
             under_way: Vec::new(),
@@ -198,10 +201,9 @@ impl Plan {
         self.shared.cancel.watch_since(self.cancel_count)
     }
 
-    /// Ends the plan before it began.
+    /// Ends the plan before it began, with words that hold no secret.
     pub(super) fn refuse(&mut self, status: Status, message: String) {
-        let message = self.log.secrets.redacted(message.into_bytes());
-        self.message = String::from_utf8_lossy(&message).into_owned();
+        self.message = message;
         self.end(status);
     }
 
@@ -514,6 +516,10 @@ impl Plan {
             return;
         }
         self.over = Some(status);
+        if status == Status::Timeout {
+            let (key, value) = self.limit();
+            self.story.limited_by(key, value);
+        }
         let level = match status {
             Status::Ok => Level::Info,
             _ => Level::Error,
@@ -527,6 +533,20 @@ impl Plan {
                 self.message
             ),
         );
+    }
+
+    /// The key whose time was over when the time was over.
+    fn limit(&self) -> (&'static str, Millis) {
+        let settings = self.settings();
+        let progress = self.own_timeout.unwrap_or(Millis::MAX);
+        let is_zombie = self.story.last_outcome() == Some(Outcome::Zombie);
+        if is_zombie && settings.zombie_timeout < settings.timeout.min(progress) {
+            ("ECF_ZOMBIE_TIMEOUT", settings.zombie_timeout)
+        } else if progress < settings.timeout {
+            ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)
+        } else {
+            ("ECF_TIMEOUT", settings.timeout)
+        }
     }
 
     /// Where the attempt goes that is under way, else where the last one went; the primary
@@ -565,7 +585,7 @@ impl Plan {
         let status = self.over.unwrap_or(Status::Internal);
         let error = match (status, self.story.attempts()) {
             (Status::Ok, _) => Vec::new(),
-            (_, 0) if self.message.is_empty() => status.text().as_bytes().to_vec(),
+            (_, 0) if self.message.is_empty() => self.story.why(status).into_bytes(),
             (_, 0) => self.message.clone().into_bytes(),
             _ => self.story.error_lines(),
         };

@@ -40,6 +40,9 @@ pub(super) struct Story {
     /// What a server refused it with.
     refusal: Vec<u8>,
     warnings: Vec<String>,
+    last_outcome: Option<Outcome>,
+    /// The key whose time was over, with its value.
+    limit: Option<(&'static str, Millis)>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +77,29 @@ impl Story {
             answered_by: None,
             refusal: Vec::new(),
             warnings: Vec::new(),
+            last_outcome: None,
+            limit: None,
+        }
+    }
+
+    /// The command ends because the time of this key is over.
+    pub(super) fn limited_by(&mut self, key: &'static str, value: Millis) {
+        self.limit = Some((key, value));
+    }
+
+    /// What the last attempt came to.
+    pub(super) fn last_outcome(&self) -> Option<Outcome> {
+        self.last_outcome
+    }
+
+    /// Why a command ended so, in one sentence without its full stop.
+    pub(super) fn why(&self, status: Status) -> String {
+        match (status, self.limit) {
+            (Status::Timeout, Some((key, value))) => format!(
+                "{key} ({} s) was reached before a server confirmed the command",
+                seconds(value)
+            ),
+            _ => status.text().to_owned(),
         }
     }
 
@@ -92,6 +118,7 @@ impl Story {
         mut result: AttemptResult,
     ) {
         let host = self.host(endpoint);
+        self.last_outcome = Some(result.outcome);
         if matches!(result.outcome, Outcome::Ok | Outcome::Rejected) {
             self.answered_by = Some(host);
         }
@@ -230,11 +257,11 @@ impl Story {
             (Status::Rejected, Some(host)) => {
                 format!("refused by {host} on attempt {attempts}, after {length}")
             }
-            _ if attempts == 0 && message.is_empty() => status.text().to_owned(),
+            _ if attempts == 0 && message.is_empty() => self.why(status),
             _ if attempts == 0 => message.to_owned(),
             _ => format!(
                 "{}; attempts: {attempts}, hosts: {hosts}, ended after {length}{}",
-                status.text(),
+                self.why(status),
                 self.incurable()
             ),
         }
@@ -255,6 +282,12 @@ impl Story {
             false => format!("; no retry can cure this: {}", reasons.join(", ")),
         }
     }
+}
+
+/// A duration as keys take it: `0.25`, `60`.
+fn seconds(millis: Millis) -> String {
+    let text = format!("{}.{:03}", millis / 1_000, millis % 1_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[derive(Serialize)]

@@ -5,9 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::CommandError;
 use super::argv::Words;
-use super::table::Draft;
-use super::{CommandError, shown};
+use super::draft::Draft;
 
 type Built = Result<(), CommandError>;
 
@@ -20,7 +20,7 @@ pub(super) fn read_file(
     let path = Path::new(OsStr::from_bytes(file));
     (words.around.read_file)(path).map_err(|why| CommandError::File {
         option,
-        file: shown(file),
+        file: words.shown(file),
         why,
     })
 }
@@ -34,7 +34,7 @@ pub(super) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
             b"check_only" | b"print" | b"stats" => {
                 return wrong(format!(
                     "{} needs ecFlow's own reader of definitions: use ecflow_client for it",
-                    shown(word)
+                    words.shown(word)
                 ));
             }
             word => file = Some(word),

@@ -1,9 +1,9 @@
 //! The words of the commands around client handles: what a client is told of, and what is new.
 
 use super::argv::Words;
-use super::table::Draft;
+use super::draft::Draft;
 use super::user::whole;
-use super::{CommandError, Question, shown};
+use super::{CommandError, Question};
 use crate::wire::{Field, Request, Value};
 
 type Built = Result<(), CommandError>;
@@ -42,10 +42,10 @@ fn flag(word: &[u8]) -> Option<bool> {
 }
 
 /// The number of an existing handle: at least 1.
-fn existing(option: &'static str, word: &[u8]) -> Result<i64, CommandError> {
+fn existing(option: &'static str, word: &[u8], words: &Words<'_>) -> Result<i64, CommandError> {
     let number = whole(word).filter(|number| *number > 0);
     number.map(i64::from).ok_or_else(|| {
-        let why = format!("{} is not the number of a client handle", shown(word));
+        let why = format!("{} is not the number of a client handle", words.shown(word));
         CommandError::words(option, why)
     })
 }
@@ -54,7 +54,7 @@ pub(super) fn register(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (handle, rest) = match &words.values[..] {
         [first, ..] if flag(first).is_some() => (0, &words.values[..]),
         [b"0", rest @ ..] => (0, rest),
-        [first, rest @ ..] => (existing("ch_register", first)?, rest),
+        [first, rest @ ..] => (existing("ch_register", first, words)?, rest),
         [] => (0, &words.values[..]),
     };
     let (auto_add, suites) = match rest {
@@ -74,7 +74,7 @@ pub(super) fn register(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 pub(super) fn drop(words: &Words<'_>, draft: &mut Draft) -> Built {
-    let handle = existing("ch_drop", words.values[0])?;
+    let handle = existing("ch_drop", words.values[0], words)?;
     let found = Members {
         handle,
         ..Members::default()
@@ -107,7 +107,7 @@ fn with_suites(option: &'static str, api: i64, words: &Words<'_>, draft: &mut Dr
         return Err(CommandError::words(option, "no suite is given"));
     }
     let found = Members {
-        handle: existing(option, handle)?,
+        handle: existing(option, handle, words)?,
         suites,
         ..Members::default()
     };
@@ -120,7 +120,7 @@ pub(super) fn auto_add(words: &Words<'_>, draft: &mut Draft) -> Built {
         return Err(wrong());
     };
     let found = Members {
-        handle: existing("ch_auto_add", handle)?,
+        handle: existing("ch_auto_add", handle, words)?,
         auto_add: flag(word).ok_or_else(wrong)?,
         ..Members::default()
     };

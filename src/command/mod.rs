@@ -7,11 +7,13 @@ mod alter;
 mod argv;
 mod attributes;
 mod definition;
+mod draft;
 mod group;
 mod handle;
 mod help;
 mod paths;
 mod query;
+mod quoting;
 mod script;
 mod table;
 mod task;
@@ -27,10 +29,10 @@ use crate::config::Protocol;
 use crate::model::{Host, Kind, Millis, Repeat, Secret, TaskIdentity};
 use crate::wire::{Reply, ReplyClass, Request};
 
-pub use argv::{BESIDE, BesideRow, parse, passwords_in};
-pub use table::{COMMANDS, NOT_OFFERED, Row};
+pub use argv::{BESIDE, BesideRow, CommandLine, parse, secrets_in};
+pub use table::{COMMANDS, CommandRow, NOT_OFFERED};
 
-/// One command, checked and ready to be encoded.
+/// One command, checked and ready to be encoded, with what stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// The option's name: `meter`, `ping`.
@@ -51,8 +53,22 @@ pub struct Command {
     pub repeat: Repeat,
     /// How long its reply may take, in milliseconds.
     pub reply_limit: Millis,
-    /// Whether the job could do without it.
+    /// What it is for.
     pub purpose: Purpose,
+    /// `--host`.
+    pub host: Option<Host>,
+    /// `--port`.
+    pub port: Option<u16>,
+    /// The process id or batch id of a task command: `--init=`, `--rid`, else ECF_RID.
+    pub remote_id: Vec<u8>,
+    /// `--user`.
+    pub user: Option<Vec<u8>>,
+    /// `--password`.
+    pub password: Option<Secret>,
+    /// `--ssl`, `--http` or `--https`.
+    pub protocol: Option<Protocol>,
+    /// `--debug`.
+    pub debug: bool,
 }
 
 /// What a server is asked before a command that could harm it, or do nothing, is sent.
@@ -202,6 +218,8 @@ impl fmt::Display for Version {
 /// What a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
+    /// Tells that a job has begun: the server that takes it has the job.
+    JobBegin,
     /// Tells how far a job is: the job could go on without it.
     Progress,
     /// Anything else.
@@ -221,30 +239,9 @@ pub enum Shows {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Understood {
     /// A command to send.
-    Send(Box<Invocation>),
+    Send(Box<Command>),
     /// A question that is answered here, with the answer.
     Answer(Vec<u8>),
-}
-
-/// A command with what stands beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocation {
-    /// The command.
-    pub command: Command,
-    /// `--host`.
-    pub host: Option<Host>,
-    /// `--port`.
-    pub port: Option<u16>,
-    /// The process id or batch id of a task command: `--init=`, `--rid`, else ECF_RID.
-    pub remote_id: Vec<u8>,
-    /// `--user`.
-    pub user: Option<Vec<u8>>,
-    /// `--password`.
-    pub password: Option<Secret>,
-    /// `--ssl`, `--http` or `--https`.
-    pub protocol: Option<Protocol>,
-    /// `--debug`.
-    pub debug: bool,
 }
 
 /// Where the parts of a command come from that are not on its command line.
@@ -313,13 +310,7 @@ impl CommandError {
     }
 }
 
-/// A word of the command line for messages: odd bytes escaped, a long one cut.
-fn shown(word: &[u8]) -> String {
-    const LONGEST: usize = 80;
-    let start = &word[..word.len().min(LONGEST)];
-    let dots = if word.len() > LONGEST { "..." } else { "" };
-    format!("\"{}{dots}\"", start.escape_ascii())
-}
-
+#[cfg(test)]
+mod depth_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! The words of the commands for nodes: paths, and options anywhere between them.
 
+use super::CommandError;
 use super::argv::Words;
-use super::table::{DONE, Draft};
-use super::{CommandError, shown};
+use super::draft::Draft;
+use super::table::DONE;
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
@@ -27,7 +28,7 @@ pub(super) fn need(option: &'static str, paths: &[&[u8]]) -> Built {
 fn only_paths<'a>(option: &'static str, words: &Words<'a>) -> Result<Vec<&'a [u8]>, CommandError> {
     let (options, paths) = split(&words.values);
     if let Some(odd) = options.first() {
-        let why = format!("{} is not a path: paths begin with '/'", shown(odd));
+        let why = format!("{} is not a path: paths begin with '/'", words.shown(odd));
         return Err(CommandError::words(option, why));
     }
     need(option, &paths)?;
@@ -114,7 +115,7 @@ pub(super) fn delete(words: &Words<'_>, draft: &mut Draft) -> Built {
     let mut all = false;
     let mut confirmed = false;
     if let Some(odd) = options.iter().find(|word| !BEFORE.contains(word)) {
-        return wrong(format!("{} is not force, yes or _all_", shown(odd)));
+        return wrong(format!("{} is not force, yes or _all_", words.shown(odd)));
     }
     for word in &words.values[..options.len()] {
         match *word {
@@ -161,7 +162,7 @@ pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
             word => {
                 return wrong(format!(
                     "{} is not unknown, complete, queued, submitted, active, aborted, set, clear, recursive or full",
-                    shown(word)
+                    words.shown(word)
                 ));
             }
         }
@@ -173,7 +174,10 @@ pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
     if EVENT_STATES.contains(&state)
         && let Some(path) = paths.iter().find(|path| !path.contains(&b':'))
     {
-        return wrong(format!("{} names no event: write PATH:EVENT", shown(path)));
+        return wrong(format!(
+            "{} names no event: write PATH:EVENT",
+            words.shown(path)
+        ));
     }
     draft.texts("paths_", &paths);
     draft.text("stateOrEvent_", state);
@@ -188,7 +192,7 @@ pub(super) fn free_dep(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, paths) = split(&words.values);
     need("free-dep", &paths)?;
     if let Some(odd) = options.iter().find(|word| !KINDS.contains(word)) {
-        let why = format!("{} is not trigger, all, date or time", shown(odd));
+        let why = format!("{} is not trigger, all, date or time", words.shown(odd));
         return Err(CommandError::words("free-dep", why));
     }
     draft.texts("paths_", &paths);

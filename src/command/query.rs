@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use super::argv::Words;
-use super::table::Draft;
+use super::draft::Draft;
 
 /// What stands behind a query's type.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::CommandError;
 use super::argv::Words;
 use super::definition::read_file;
-use super::table::{Draft, TEXT};
+use super::draft::Draft;
+use super::table::TEXT;
 use super::user::whole;
-use super::{CommandError, shown};
 use crate::model::Repeat;
 use crate::wire::Value;
 
@@ -21,14 +22,14 @@ pub(super) fn file(words: &Words<'_>, draft: &mut Draft) -> Built {
     let Some(number) = FILES.iter().position(|name| *name == kind) else {
         return wrong(format!(
             "{} is not script, job, jobout, manual, kill or stat",
-            shown(kind)
+            words.shown(kind)
         ));
     };
     let lines = match words.values[..] {
         [_, _, lines] => match whole(lines) {
             Some(lines) if lines > 0 => i64::from(lines),
             Some(_) => LINES,
-            None => return wrong(format!("{} is not a number of lines", shown(lines))),
+            None => return wrong(format!("{} is not a number of lines", words.shown(lines))),
         },
         _ => LINES,
     };

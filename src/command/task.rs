@@ -1,8 +1,9 @@
 //! The words of the eight task commands.
 
+use super::CommandError;
 use super::argv::Words;
-use super::table::{Draft, STEP};
-use super::{CommandError, shown};
+use super::draft::Draft;
+use super::table::STEP;
 use crate::model::Repeat;
 use crate::wire::Value;
 
@@ -14,15 +15,15 @@ pub(super) fn init(words: &Words<'_>, draft: &mut Draft) -> Built {
     if !known.is_empty() && known != given {
         let why = format!(
             "{} is not the id that is known already, {} (ECF_RID or --rid)",
-            shown(given),
-            shown(known)
+            words.shown(given),
+            words.shown(known)
         );
         return Err(CommandError::words("init", why));
     }
     let variables = words
         .add
         .iter()
-        .map(|word| variable(word))
+        .map(|word| variable(word, words))
         .collect::<Result<Vec<_>, _>>()?;
     if !variables.is_empty() {
         let value = Value::Variables(variables);
@@ -31,14 +32,14 @@ pub(super) fn init(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-fn variable(word: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CommandError> {
+fn variable(word: &[u8], words: &Words<'_>) -> Result<(Vec<u8>, Vec<u8>), CommandError> {
     let mut parts = word.split(|&b| b == b'=');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(name), Some(value), None) if is_name(name) && !value.is_empty() => {
             Ok((name.to_vec(), value.to_vec()))
         }
         _ => {
-            let why = format!("{} is not NAME=VALUE", shown(word));
+            let why = format!("{} is not NAME=VALUE", words.shown(word));
             Err(CommandError::words("add", why))
         }
     }
@@ -82,7 +83,7 @@ pub(super) fn event(words: &Words<'_>, draft: &mut Draft) -> Built {
         [b"clear"] => draft.flag("value_", false),
         [] | [b"set"] | [_, _, ..] => {}
         [other] => {
-            let why = format!("{} is neither set nor clear", shown(other));
+            let why = format!("{} is neither set nor clear", words.shown(other));
             return Err(CommandError::words("event", why));
         }
     }
@@ -100,7 +101,7 @@ pub(super) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
         .ok()
         .and_then(|text| text.parse::<i32>().ok());
     let Some(number) = number else {
-        let why = format!("{} is not a whole number of 32 bits", shown(value));
+        let why = format!("{} is not a whole number of 32 bits", words.shown(value));
         return Err(CommandError::words("meter", why));
     };
     draft.text("name_", name);

@@ -1,8 +1,9 @@
 //! The words of the commands for a server as a whole.
 
+use super::CommandError;
 use super::argv::Words;
-use super::table::{Draft, TEXT};
-use super::{CommandError, shown};
+use super::draft::Draft;
+use super::table::TEXT;
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
@@ -137,7 +138,7 @@ pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
     let seconds = match seconds.map(|text| whole(text).filter(|seconds| *seconds > 0)) {
         None => None,
         Some(Some(seconds)) => Some(i64::from(seconds)),
-        Some(None) => return wrong_check_pt(value),
+        Some(None) => return wrong_check_pt(value, words),
     };
     let interval = seconds.unwrap_or(0);
     let (mode, interval, alarm) = match (what, seconds) {
@@ -148,9 +149,9 @@ pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
         (b"alarm", Some(alarm)) => (AS_IT_IS, 0, alarm),
         (number, None) => match whole(number) {
             Some(interval) if interval > 0 => (AS_IT_IS, i64::from(interval), 0),
-            _ => return wrong_check_pt(value),
+            _ => return wrong_check_pt(value, words),
         },
-        _ => return wrong_check_pt(value),
+        _ => return wrong_check_pt(value, words),
     };
     draft.number("mode_", mode);
     draft.number("check_pt_interval_", interval);
@@ -158,10 +159,10 @@ pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-fn wrong_check_pt(value: &[u8]) -> Built {
+fn wrong_check_pt(value: &[u8], words: &Words<'_>) -> Built {
     let why = format!(
         "{} is not never, on_time, always, on_time:S, always:S, S or alarm:S (S: seconds, at least 1)",
-        shown(value)
+        words.shown(value)
     );
     Err(CommandError::words("check_pt", why))
 }

@@ -1,14 +1,10 @@
 //! The one table of keys. The environment, `ecf_client_set`, `ecf_client_get` and the
 //! README's table are all made from it; adding a key is adding a row.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
-
 use super::settings::{
     DefaultPort, HostfilePolicy, Memory, Profile, Protocol, Settings, WhenAlive,
 };
-use super::value::{Lowest, Why, choice, port, seconds, share, whole};
+use super::value::{Lowest, Why, choice, path, port, seconds, share, whole};
 use crate::model::{Host, Repeat, Secret};
 
 /// One key: its name, what it takes, and where its value goes.
@@ -98,11 +94,8 @@ const SECONDS: &str = "seconds > 0";
 const SECONDS_OR_ZERO: &str = "seconds >= 0";
 const PATH: &str = "path";
 const TEXT: &str = "text";
-const ROTATE_OR_STAY: &[(&str, Option<WhenAlive>)] = &[
-    ("rotate", Some(WhenAlive::Rotate)),
-    ("stay", Some(WhenAlive::Stay)),
-    ("", None),
-];
+const ROTATE_OR_STAY: &[(&str, WhenAlive)] =
+    &[("rotate", WhenAlive::Rotate), ("stay", WhenAlive::Stay)];
 
 /// Every key, in the order in which people are told about them.
 #[rustfmt::skip]
@@ -115,7 +108,7 @@ pub const KEYS: &[Key] = &[
         |s, v| { s.port = port(v)?; Ok(()) }),
     key("ECF_HOSTFILE", "", PATH,
         "the list of backups, one `host` or `host:port` a line; unset: no backups",
-        |s, v| { s.hostfile = path(v); Ok(()) }),
+        |s, v| { s.hostfile = optional(v, path)?; Ok(()) }),
     key("ECF_HOSTFILE_POLICY", "task", "`task`, `all`, `none`",
         "who may use the backups: task commands, user commands too, nobody",
         |s, v| {
@@ -144,8 +137,8 @@ pub const KEYS: &[Key] = &[
     key("ECF_FAILOVER_REPEATABLE", "", "`yes`, `ordered`, `no`",
         "delegated commands: whether a second copy is harmless (unset: yes); native commands have their own class",
         |s, v| {
-            s.repeatable = choice(v, &[("yes", Some(Repeat::Yes)), ("ordered", Some(Repeat::Ordered)),
-                ("no", Some(Repeat::No)), ("", None)])?;
+            s.repeatable = optional(v, |v| choice(v, &[("yes", Repeat::Yes),
+                ("ordered", Repeat::Ordered), ("no", Repeat::No)]))?;
             Ok(())
         }),
     flag("ECF_DENIED", "fail at once where a task command would go on retrying",
@@ -166,14 +159,14 @@ pub const KEYS: &[Key] = &[
     key("ECF_USER", "", TEXT, "the custom user of user commands instead of the login name; `--user` comes first",
         |s, v| { s.user = v.to_vec(); Ok(()) }),
     key("ECF_PASSWD", "", PATH, "password file for the login name; `--password` comes first",
-        |s, v| { s.password_file = path(v); Ok(()) }),
+        |s, v| { s.password_file = optional(v, path)?; Ok(()) }),
     key("ECF_CUSTOM_PASSWD", "", PATH, "password file for the custom user; `--password` comes first",
-        |s, v| { s.custom_password_file = path(v); Ok(()) }),
+        |s, v| { s.custom_password_file = optional(v, path)?; Ok(()) }),
     key("ECF_SSL", "", "`1` or `<host>.<port>`",
         "speak TLS; `1`: servers are trusted by `server.crt` and by `<host>.<port>.crt`, else by the latter only",
         |s, v| { s.ssl = v.to_vec(); Ok(()) }),
     key("ECF_SSL_DIR", "", PATH, "directory of the TLS certificates (unset: `$HOME/.ecflowrc/ssl`)",
-        |s, v| { s.ssl_directory = path(v); Ok(()) }),
+        |s, v| { s.ssl_directory = optional(v, path)?; Ok(()) }),
     key("ECF_HOST_PROTOCOL", "plain", "`plain`, `ssl`, `http`, `https`",
         "how servers are spoken to; `--ssl`, `--http` and `--https` come first",
         |s, v| {
@@ -183,10 +176,10 @@ pub const KEYS: &[Key] = &[
         }),
     key("ECF_AUTHTOKENS", "", PATH,
         "token file for HTTP and HTTPS (unset: `$HOME/.ecflowapirc`, else `./.ecflowapirc`)",
-        |s, v| { s.token_file = path(v); Ok(()) }),
+        |s, v| { s.token_file = optional(v, path)?; Ok(()) }),
     key("ECF_FAILOVER_CA_FILE", "", PATH,
         "PEM file of the certificates that HTTPS servers are trusted by (unset: the system's)",
-        |s, v| { s.authorities_file = path(v); Ok(()) }),
+        |s, v| { s.authorities_file = optional(v, path)?; Ok(()) }),
     flag("ECF_DEBUG_CLIENT", "log to stderr",
         |s, v| { s.debug_client = !v.is_empty(); Ok(()) }),
     key("ECF_FAILOVER_PROFILE", "ecflow", "`ecflow`, `fast`",
@@ -211,10 +204,10 @@ pub const KEYS: &[Key] = &[
         }),
     key("ECF_FAILOVER_ON_ZOMBIE", "", "`rotate`, `stay`",
         "whether \"zombie\" from a live server makes the next host be tried (unset: rotate; profile fast: stay)",
-        |s, v| { s.on_zombie = choice(v, ROTATE_OR_STAY)?; Ok(()) }),
+        |s, v| { s.on_zombie = optional(v, |v| choice(v, ROTATE_OR_STAY))?; Ok(()) }),
     key("ECF_FAILOVER_ON_HALTED", "", "`rotate`, `stay`",
         "the same for \"halted\" (unset: rotate; profile fast: stay)",
-        |s, v| { s.on_halted = choice(v, ROTATE_OR_STAY)?; Ok(()) }),
+        |s, v| { s.on_halted = optional(v, |v| choice(v, ROTATE_OR_STAY))?; Ok(()) }),
     key("ECF_FAILOVER_HEDGE", "0.25", SECONDS_OR_ZERO,
         "profile fast: silence before the next host's connection is opened beside the first",
         |s, v| { s.hedge = seconds(v, Lowest::Zero)?; Ok(()) }),
@@ -224,8 +217,8 @@ pub const KEYS: &[Key] = &[
     key("ECF_FAILOVER_MEMORY", "", "`off`, `handle`, `node`",
         "profile fast: how long-lived the knowledge of dead hosts is: not at all, as long as the handle, or on the node, in `$XDG_RUNTIME_DIR` or `$TMPDIR` (unset: node)",
         |s, v| {
-            s.memory = choice(v, &[("off", Some(Memory::Off)), ("handle", Some(Memory::Handle)),
-                ("node", Some(Memory::Node)), ("", None)])?;
+            s.memory = optional(v, |v| choice(v, &[("off", Memory::Off),
+                ("handle", Memory::Handle), ("node", Memory::Node)]))?;
             Ok(())
         }),
     key("ECF_FAILOVER_JITTER", "on", "`on`, `off`", "profile fast: random spread of retries",
@@ -241,10 +234,6 @@ pub const KEYS: &[Key] = &[
             Ok(())
         }),
 ];
-
-fn path(value: &[u8]) -> Option<PathBuf> {
-    (!value.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(value)))
-}
 
 fn optional<T>(value: &[u8], read: impl Fn(&[u8]) -> Result<T, Why>) -> Result<Option<T>, Why> {
     (!value.is_empty()).then(|| read(value)).transpose()

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::Secret;
+use crate::model::{Secret, quoted};
 
 /// A value that cannot be used: `ECF_PORT="abc": not a port; give ...`.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub struct BadValue {
 /// Why a key could not be set or read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KeyError {
-    /// The key is not in the table.
-    #[error("\"{0}\" is not a key of ecf_failover; the README lists them all")]
+    /// The key is not in the table. What it was given is not told: it may be a password.
+    #[error("{0} is not a key of ecf_failover; the README lists them all")]
     Unknown(String),
     /// The value cannot be used; what was set before stays.
     #[error(transparent)]
@@ -170,7 +170,7 @@ impl Configuration {
             shown: if key.is_secret {
                 String::new()
             } else {
-                value::quoted(value)
+                format!("={}", quoted(value))
             },
             why,
         })?;
@@ -188,7 +188,7 @@ impl Default for Configuration {
 fn find(key: &[u8]) -> Result<usize, KeyError> {
     KEYS.iter()
         .position(|row| row.name.as_bytes() == key)
-        .ok_or_else(|| KeyError::Unknown(key.escape_ascii().to_string()))
+        .ok_or_else(|| KeyError::Unknown(quoted(key)))
 }
 
 #[cfg(test)]

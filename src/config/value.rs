@@ -1,5 +1,9 @@
 //! How the text of a value is read. Every function says what would have been right.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
 use crate::model::Millis;
 
 /// Why a value cannot be used, for a person.
@@ -68,12 +72,12 @@ pub(super) fn choice<T: Copy>(text: &[u8], choices: &[(&str, T)]) -> Result<T, W
     })
 }
 
-/// `="the value"` for messages, with odd bytes escaped and a long value cut.
-pub(super) fn quoted(value: &[u8]) -> String {
-    const LONGEST: usize = 80;
-    let start = &value[..value.len().min(LONGEST)];
-    let dots = if value.len() > LONGEST { "..." } else { "" };
-    format!("=\"{}{dots}\"", start.escape_ascii())
+/// The path of a file; one of blanks is a slip.
+pub(super) fn path(text: &[u8]) -> Result<PathBuf, Why> {
+    if text.trim_ascii().is_empty() {
+        return Err("nothing but blanks; give a path, or nothing at all".into());
+    }
+    Ok(PathBuf::from(OsStr::from_bytes(text)))
 }
 
 fn number(text: &[u8]) -> Option<f64> {

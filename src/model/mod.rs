@@ -9,6 +9,7 @@ mod outcome;
 mod secret;
 mod status;
 mod task;
+mod text;
 mod time;
 
 pub use attempt::{Cure, Fault, Sighting, Stage};
@@ -16,7 +17,8 @@ pub(crate) use endpoint::parse_port;
 pub use endpoint::{ECFLOW_PORT, Endpoint, Host, HostError, without_repeats};
 pub use kind::{Kind, Repeat};
 pub use outcome::{Outcome, outcome_c_name, outcome_from_number, outcome_name};
-pub use secret::Secret;
+pub use secret::{Secret, Secrets};
 pub use status::Status;
 pub use task::TaskIdentity;
+pub use text::quoted;
 pub use time::Millis;

@@ -375,7 +375,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// The first command among the row's options.
-fn command_of(row: &Row) -> Option<&'static ecf_failover::command::Row> {
+fn command_of(row: &Row) -> Option<&'static ecf_failover::command::CommandRow> {
     row.args.iter().flatten().find_map(|word| {
         let name = word.0.strip_prefix(b"--")?;
         let name = name.split(|&b| b == b'=').next()?;

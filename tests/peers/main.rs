@@ -17,6 +17,7 @@ mod harness;
 
 mod hostfile;
 mod outcomes;
+mod refusals;
 mod replies;
 mod settings;
 mod stop;
