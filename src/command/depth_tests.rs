@@ -6,7 +6,7 @@ use super::*;
 
 /// Runs `body` on a thread whose stack is so small that a recursion over its input ends it.
 fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
-    let thread = thread::Builder::new().stack_size(128 << 10).spawn(body);
+    let thread = thread::Builder::new().stack_size(64 << 10).spawn(body);
     let ended = thread.map(thread::JoinHandle::join);
     assert!(matches!(ended, Ok(Ok(()))));
 }

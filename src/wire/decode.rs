@@ -62,7 +62,7 @@ struct Known {
 
 impl Known {
     /// The reply, or `None` where it is one that came before: it tells nothing new.
-    fn read(&mut self, pointer: Pointer) -> Result<Option<Reply>, Undecodable> {
+    fn read<C: Child>(&mut self, pointer: Pointer<C>) -> Result<Option<Reply>, Undecodable> {
         let strange = || Undecodable::Json("a reply that is null or refers to nothing".into());
         let class = match (pointer.polymorphic_id & NEW, pointer.polymorphic_name) {
             (0, None) => self.classes.get(&pointer.polymorphic_id).cloned(),
@@ -85,7 +85,7 @@ impl Known {
         }
     }
 
-    fn reply(&mut self, data: Data, class: &[u8]) -> Result<Reply, Undecodable> {
+    fn reply<C: Child>(&mut self, data: Data<C>, class: &[u8]) -> Result<Reply, Undecodable> {
         match class {
             b"StcCmd" => match need(data.api_, "StcCmd", "api_")? {
                 0 => Ok(Reply::Ok),
@@ -152,7 +152,7 @@ impl Known {
                 .map(|zombies| Reply::Zombies(zombies.into_iter().map(Into::into).collect())),
             b"GroupSTCCmd" => {
                 let children = need(data.cmdVec_, "GroupSTCCmd", "cmdVec_")?;
-                let replies = children.into_iter().map(|child| self.read(child));
+                let replies = children.into_iter().map(|child| child.read(self));
                 let new = replies.filter_map(Result::transpose);
                 Ok(Reply::Group(new.collect::<Result<_, _>>()?))
             }
@@ -180,27 +180,49 @@ struct Document {
 
 #[derive(serde::Deserialize)]
 struct Response {
-    stc_cmd_: Pointer,
+    stc_cmd_: Pointer<Pointer<InnerGroup>>,
 }
 
+/// A reply; `C` is what a group holds. Groups do not nest, and as types that do not nest
+/// either no depth of a server's JSON is a depth of this reader's stack.
 #[derive(serde::Deserialize)]
-struct Pointer {
+struct Pointer<C> {
     polymorphic_id: u32,
     polymorphic_name: Option<Bytes>,
-    ptr_wrapper: Wrapper,
+    ptr_wrapper: Wrapper<C>,
 }
 
 #[derive(serde::Deserialize)]
-struct Wrapper {
+struct Wrapper<C> {
     id: u32,
-    data: Option<Box<Data>>,
+    data: Option<Box<Data<C>>>,
+}
+
+/// What stands in a group.
+trait Child: Sized {
+    fn read(self, known: &mut Known) -> Result<Option<Reply>, Undecodable>;
+}
+
+impl Child for Pointer<InnerGroup> {
+    fn read(self, known: &mut Known) -> Result<Option<Reply>, Undecodable> {
+        known.read(self)
+    }
+}
+
+/// What stands in a group that stands in a group: no client can ask for it.
+#[derive(serde::Deserialize)]
+struct InnerGroup(IgnoredAny);
+
+impl Child for InnerGroup {
+    fn read(self, _: &mut Known) -> Result<Option<Reply>, Undecodable> {
+        Err(Undecodable::Json("a group in a group".into()))
+    }
 }
 
 /// The members of all classes; which of them must be there depends on the class.
 #[expect(non_snake_case, reason = "ecFlow's name of the member")]
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Data {
+#[derive(serde::Deserialize)]
+struct Data<C> {
     api_: Option<i64>,
     error_msg_: Option<Bytes>,
     zombie_type_: Option<i64>,
@@ -219,7 +241,7 @@ struct Data {
     users_: Option<Vec<Pair<Bytes, i64>>>,
     client_handles_: Option<Vec<Pair<i64, Bytes>>>,
     zombies_: Option<Vec<ZombieMembers>>,
-    cmdVec_: Option<Vec<Pointer>>,
+    cmdVec_: Option<Vec<C>>,
 }
 
 #[derive(serde::Deserialize)]

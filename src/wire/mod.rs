@@ -17,3 +17,6 @@ pub use frame::{BadFrame, FrameReader, frame};
 pub use http::{HttpReader, HttpReply, post};
 pub use reply::{Handles, Reply, ReplyClass, Stats, ZombieDecision, ZombieRecord};
 pub use request::{Base, Field, Request, UserIdentity, UserOrigin, Value, encode};
+
+#[cfg(test)]
+mod depth_tests;
