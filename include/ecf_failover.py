@@ -115,6 +115,7 @@ _FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
         ctypes.c_int32,
         [_Handle, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, _Size],
     ),
+    "ecf_client_refusal": (ctypes.c_int32, [_Handle, ctypes.c_char_p, ctypes.c_size_t, _Size]),
     "ecf_client_check": (ctypes.c_int32, [_Handle, ctypes.c_char_p, ctypes.c_size_t, _Size]),
     "ecf_client_explain": (
         ctypes.c_int32,
@@ -357,7 +358,7 @@ class Client:
         """Sets a key for the commands that start from now on; '' brings back its default."""
         status = Status(_library.ecf_client_set(self._handle, _bytes(key), _bytes(value)))
         if status is not Status.OK:
-            raise _error(status, f"{_string(_bytes(key))}: unknown, or a value that it does not take")
+            raise _error(status, self._read(_library.ecf_client_refusal))
 
     def get(self, key: Text) -> str:
         """The value of a key."""

@@ -8,22 +8,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::Secrets;
+use crate::model::{Level, Secrets};
 use crate::sys::stderr;
-
-/// How much a line matters. The numbers are those of the C ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(i32)]
-pub enum Level {
-    /// The command failed.
-    Error = 1,
-    /// Something that a person should look at.
-    Warn = 2,
-    /// What is going on.
-    Info = 3,
-    /// Details.
-    Debug = 4,
-}
 
 /// Takes the lines.
 pub type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;

@@ -10,6 +10,7 @@ mod log;
 mod login;
 mod memory;
 mod native;
+mod notes;
 mod plan;
 mod racing;
 mod reply;
@@ -20,7 +21,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-pub use log::{Level, Sink};
+pub use crate::model::Level;
+pub use log::Sink;
+pub(crate) use notes::Notes;
 pub use plan::{Plan, Step};
 pub use reply::Reply;
 pub use story::AttemptResult;
@@ -58,6 +61,8 @@ struct Shared {
     memory: memory::Store,
     home: Mutex<Option<Home>>,
     sender: Sender,
+    /// Why the last setting was refused; empty if it was taken.
+    refusal: Mutex<String>,
 }
 
 /// The backup that took a job's init: it has the job, so it is preferred from then on.
@@ -104,12 +109,8 @@ pub struct DelegatedAttempt<'a> {
     /// How many milliseconds it may take, the command's deadline included.
     pub limit: Millis,
     cancel: CancelWatch<'a>,
-    secrets: Secrets,
-    note: Vec<u8>,
+    notes: Notes,
 }
-
-/// The notes of one attempt are cut at this length, so that a report stays bounded.
-const LONGEST_NOTE: usize = 1_000;
 
 impl DelegatedAttempt<'_> {
     /// Whether the command has been cancelled meanwhile.
@@ -124,11 +125,16 @@ impl DelegatedAttempt<'_> {
 
     /// Adds the caller's words to the report; the first 1,000 bytes of all notes count.
     pub fn note(&mut self, text: &[u8]) {
-        if !self.note.is_empty() {
-            self.note.extend(b"; ");
-        }
-        self.note.extend(self.secrets.redacted(text.to_vec()));
-        self.note.truncate(LONGEST_NOTE);
+        self.notes.add(text);
+    }
+
+    /// The notes so far; they may be given back by [`DelegatedAttempt::set_notes`].
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    pub(crate) fn set_notes(&mut self, notes: Notes) {
+        self.notes = notes;
     }
 }
 
@@ -158,6 +164,7 @@ impl Client {
                 memory: memory::Store::default(),
                 home: Mutex::new(None),
                 sender: Sender::default(),
+                refusal: Mutex::default(),
             }),
         }
     }
@@ -167,17 +174,30 @@ impl Client {
     ///
     /// # Errors
     /// An unknown key or a value that it does not take; then nothing has changed, and the
-    /// reason is in the log too.
+    /// reason is in the log too, and kept for [`Client::refusal`].
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<(), KeyError> {
         let outcome = {
             let mut configuration = self.shared.configuration.lock();
             Arc::make_mut(&mut configuration).set(key, value)
         };
-        if let Err(why) = &outcome {
-            let log = self.log(&self.configuration());
-            log.line(Level::Warn, format_args!("setting.refused {why}"));
+        match &outcome {
+            Ok(()) => self.shared.refusal.lock().clear(),
+            Err(why) => self.refuse_setting(why),
         }
         outcome
+    }
+
+    /// Keeps and logs why a setting was refused.
+    pub(crate) fn refuse_setting(&self, why: &dyn std::fmt::Display) {
+        let log = self.log(&self.configuration());
+        log.line(Level::Warn, format_args!("setting.refused {why}"));
+        *self.shared.refusal.lock() = log.secrets.redacted_message(why.to_string());
+    }
+
+    /// Why the last [`Client::set`] was refused; empty if it was taken.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        self.shared.refusal.lock().clone()
     }
 
     /// The text of a key: what was given, else its default.
@@ -407,15 +427,14 @@ impl Client {
                 number,
                 limit,
                 cancel,
-                secrets: secrets.clone(),
-                note: Vec::new(),
+                notes: Notes::without(secrets.clone()),
             };
             let outcome = attempt(&mut delegated);
             AttemptResult {
                 outcome,
                 stage: Stage::Callback,
                 errno: 0,
-                what: delegated.note,
+                what: delegated.notes.into_text(),
                 cure: Cure::Retry,
             }
         });

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::backups;
-use super::log::{Level, Log};
+use super::log::Log;
 use super::memory::Memory;
 use super::reply::Reply;
 use super::story::{AttemptResult, Story};
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
-    Cure, Endpoint, Fault, Kind, Millis, Outcome, Repeat, Secrets, Sighting, Stage, Status,
+    Cure, Endpoint, Fault, Kind, Level, Millis, Outcome, Repeat, Secrets, Sighting, Stage, Status,
     outcome_name, without_repeats,
 };
 use crate::net::CancelWatch;

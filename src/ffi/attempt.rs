@@ -7,7 +7,7 @@ use super::guard::guarded;
 use super::reply::{clear, hand_over};
 use super::strings::{EMPTY, bytes, c_string, pairs};
 use super::{ecf_client, ecf_reply};
-use crate::client::{Client, DelegatedAttempt, Reply};
+use crate::client::{Client, DelegatedAttempt, Notes, Reply};
 use crate::model::{Kind, Outcome, Status, outcome_from_number};
 
 /// One attempt of a delegated command; valid only inside the callback that got it.
@@ -18,7 +18,7 @@ pub struct ecf_attempt {
     timeout_ms: u64,
     client: Client,
     cancel_count: u64,
-    notes: Vec<Vec<u8>>,
+    notes: Notes,
 }
 
 /// Makes one attempt to deliver the command to ecf_attempt_host and ecf_attempt_port, within
@@ -84,14 +84,12 @@ impl ecf_attempt {
             timeout_ms: delegated.limit,
             client: client.clone(),
             cancel_count: delegated.cancel_count(),
-            notes: Vec::new(),
+            notes: delegated.notes(),
         }
     }
 
     fn finish(self, outcome: i32, delegated: &mut DelegatedAttempt<'_>) -> Outcome {
-        for note in &self.notes {
-            delegated.note(note);
-        }
+        delegated.set_notes(self.notes);
         outcome_from_number(outcome).unwrap_or_else(|| {
             delegated
                 .note(format!("the callback returned {outcome}, which is no outcome").as_bytes());
@@ -177,7 +175,7 @@ pub unsafe extern "C" fn ecf_attempt_note(attempt: *mut ecf_attempt, text: *cons
         // SAFETY: the caller promises the running callback's attempt and a string, or NULL.
         let (attempt, text) = unsafe { (attempt.as_mut(), bytes(text)) };
         if let (Some(attempt), Some(text)) = (attempt, text) {
-            attempt.notes.push(text.to_vec());
+            attempt.notes.add(text);
         }
     });
 }

@@ -5,6 +5,7 @@
 mod attempt;
 mod endpoint;
 mod kind;
+mod level;
 mod outcome;
 mod secret;
 mod status;
@@ -16,6 +17,7 @@ pub use attempt::{Cure, Fault, Sighting, Stage};
 pub(crate) use endpoint::parse_port;
 pub use endpoint::{ECFLOW_PORT, Endpoint, Host, HostError, without_repeats};
 pub use kind::{Kind, Repeat};
+pub use level::Level;
 pub use outcome::{Outcome, outcome_c_name, outcome_from_number, outcome_name};
 pub use secret::{Secret, Secrets};
 pub use status::Status;

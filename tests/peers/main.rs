@@ -16,6 +16,7 @@
 mod harness;
 
 mod hostfile;
+mod notes;
 mod outcomes;
 mod refusals;
 mod replies;
