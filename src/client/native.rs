@@ -98,7 +98,8 @@ enum Speaker {
 
 /// How long connecting may take.
 pub(super) fn connect_limit(settings: &Settings) -> Millis {
-    settings.connect_timeout.unwrap_or(CONNECT_LIMIT)
+    let limit = settings.failover_connect_timeout;
+    limit.or(settings.connect_timeout).unwrap_or(CONNECT_LIMIT)
 }
 
 /// The limits of an exchange's stages, from the settings and the command's own limit.
@@ -569,6 +570,17 @@ impl Receiver for HttpInbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connecting_has_a_limit_of_its_own_before_that_of_every_stage() {
+        let mut settings = Settings::default();
+        assert_eq!(connect_limit(&settings), CONNECT_LIMIT);
+        settings.connect_timeout = Some(7_000);
+        assert_eq!(connect_limit(&settings), 7_000);
+        settings.failover_connect_timeout = Some(200);
+        assert_eq!(connect_limit(&settings), 200);
+        assert_eq!(limits(&settings, 190_000, 0).write, 7_000);
+    }
 
     #[test]
     fn a_request_that_is_too_large_is_told_as_that() {

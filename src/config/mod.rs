@@ -9,8 +9,8 @@ mod keys;
 mod settings;
 mod value;
 
-pub use keys::{KEYS, Key, KeyIndex};
-pub use settings::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, Settings, WhenAlive};
+pub use keys::{KEYS, Key, KeyIndex, Settings};
+pub use settings::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -64,7 +64,7 @@ impl Configuration {
     /// Every key at its default.
     #[must_use]
     pub fn new() -> Self {
-        let mut settings = Settings::blank();
+        let mut settings = Settings::default();
         for key in KEYS {
             let applied = (key.apply)(&mut settings, key.default.as_bytes());
             debug_assert_eq!(applied, Ok(()), "the default of {} is good", key.name);
@@ -309,6 +309,11 @@ mod tests {
         }
         assert_eq!(configuration.set(b"ECF_CONNECT_TIMEOUT", b"0"), Ok(()));
         assert_eq!(configuration.settings().connect_timeout, None);
+        for (text, limit) in [("0", None), ("0.5", Some(500)), ("", None)] {
+            let set = configuration.set(b"ECF_FAILOVER_CONNECT_TIMEOUT", text.as_bytes());
+            assert_eq!(set, Ok(()));
+            assert_eq!(configuration.settings().failover_connect_timeout, limit);
+        }
     }
 
     #[test]
