@@ -15,7 +15,6 @@ mod plan;
 mod racing;
 mod reply;
 mod story;
-mod text;
 
 use std::sync::Arc;
 
@@ -59,14 +58,14 @@ struct Shared {
     backups: Mutex<Backups>,
     addresses: AddressBook,
     memory: memory::Store,
-    home: Mutex<Option<Home>>,
+    home: Mutex<Option<JobHome>>,
     sender: Sender,
     /// Why the last setting was refused; empty if it was taken.
     refusal: Mutex<String>,
 }
 
 /// The backup that took a job's init: it has the job, so it is preferred from then on.
-struct Home {
+struct JobHome {
     job: TaskIdentity,
     endpoint: Endpoint,
 }
@@ -390,7 +389,7 @@ impl Client {
             && reply.status == Status::Ok
         {
             let endpoint = reply.answered_by.clone();
-            *self.shared.home.lock() = endpoint.map(|endpoint| Home {
+            *self.shared.home.lock() = endpoint.map(|endpoint| JobHome {
                 job: settings.task.clone(),
                 endpoint,
             });
@@ -523,7 +522,7 @@ fn no_ecf() -> Refusal {
     }
 }
 
-impl Home {
+impl JobHome {
     /// Whether it is of the job that speaks now; its process id may be told in other words.
     fn is_of(&self, task: &TaskIdentity) -> bool {
         let other = TaskIdentity {

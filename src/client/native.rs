@@ -8,13 +8,12 @@ use super::contact::{Contact, Format};
 use super::line::Line;
 use super::login::{self, Login};
 use super::story::AttemptResult;
-use super::text;
-use crate::command::{Command, CommandError, CommandLine, Doubt, Surroundings};
+use crate::command::{self, Command, CommandError, CommandLine, QueryFailure, Surroundings};
 use crate::config::Settings;
 use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Secrets, Stage, Status, TaskIdentity};
 use crate::net::{AddressBook, Attempt, CancelWatch, Failure, Limits, Receiver, Security, Sent};
 use crate::sys::{clock, identity};
-use crate::wire::{self, BadFrame, Base, FrameReader, HttpReader, Reply, Request};
+use crate::wire::{self, Answer, BadFrame, Base, FrameReader, HttpReader, Request};
 
 /// How long a connection may take when no key says so.
 const CONNECT_LIMIT: Millis = 5_000;
@@ -210,7 +209,7 @@ impl NativeCommand {
     /// The longest that one attempt may take: all stages, for the command and for what the
     /// server is asked before.
     pub(super) fn attempt_limit(&self) -> Millis {
-        let exchanges = self.command.questions.len() as Millis + 1;
+        let exchanges = self.command.queries.len() as Millis + 1;
         self.limits.whole.saturating_mul(exchanges)
     }
 
@@ -235,8 +234,8 @@ impl NativeCommand {
             addresses,
             cancel,
         };
-        for question in &self.command.questions {
-            let asked = self.converse(&question.request(), &site, &mut line, end);
+        for query in &self.command.queries {
+            let asked = self.converse(&query.request(), &site, &mut line, end);
             let answer = asked.and_then(|heard| {
                 let reply = wire::decode(&heard.body);
                 reply.map_err(|why| unsent(Stage::Reply, why.to_string().into_bytes()))
@@ -245,10 +244,10 @@ impl NativeCommand {
                 Ok(answer) => answer,
                 Err(result) => return not_yet_sent(result),
             };
-            match question.check(&answer) {
+            match query.check(&answer) {
                 Ok(()) => {}
-                Err(Doubt::Strange(why)) => return unsent(Stage::Reply, why.into_bytes()),
-                Err(Doubt::Refused(why)) => {
+                Err(QueryFailure::Strange(why)) => return unsent(Stage::Reply, why.into_bytes()),
+                Err(QueryFailure::Refused(why)) => {
                     return AttemptResult {
                         outcome: Outcome::Rejected,
                         ..unsent(Stage::Reply, why.into_bytes())
@@ -378,15 +377,15 @@ impl NativeCommand {
         }
         let told = |outcome, words: &str| (outcome, words.as_bytes().to_vec());
         match reply {
-            Reply::Error(words) => (Outcome::Rejected, words),
-            Reply::Halted => told(Outcome::Halted, "the server is halted"),
-            Reply::Wait => told(Outcome::Wait, "the expression is false"),
-            Reply::Zombie => told(Outcome::Zombie, "the server takes the task for a zombie"),
+            Answer::Error(words) => (Outcome::Rejected, words),
+            Answer::Halted => told(Outcome::Halted, "the server is halted"),
+            Answer::Wait => told(Outcome::Wait, "the expression is false"),
+            Answer::Zombie => told(Outcome::Zombie, "the server takes the task for a zombie"),
             reply => {
-                *text = text::printed(&self.command, &reply, endpoint, took);
+                *text = command::printed(&self.command, &reply, endpoint, took);
                 match &reply {
-                    Reply::Group(replies) if text::has_error(replies) => {
-                        (Outcome::Rejected, text::group_errors(replies))
+                    Answer::Group(replies) if command::has_error(replies) => {
+                        (Outcome::Rejected, command::group_errors(replies))
                     }
                     _ => told(Outcome::Ok, ""),
                 }
@@ -445,7 +444,7 @@ fn too_large(why: &BadFrame) -> AttemptResult {
     }
 }
 
-/// What became of a question: whatever it was, the command itself was not sent.
+/// What became of a query: whatever it was, the command itself was not sent.
 fn not_yet_sent(result: AttemptResult) -> AttemptResult {
     AttemptResult {
         outcome: match result.outcome {

@@ -1,30 +1,30 @@
 //! A command while its words are read: it starts as its row says, and the words may change it.
 
 use super::table::CommandRow;
-use super::{Command, Question, Shows};
+use super::{Command, ServerQuery, Shows};
 use crate::model::Repeat;
-use crate::wire::{Field, ReplyClass, Request, Value};
+use crate::wire::{AnswerClass, Field, Request, Value};
 
 /// What the words of a command make of it.
 pub(super) struct Draft {
     pub(super) fields: Vec<Field>,
-    pub(super) legal: &'static [ReplyClass],
+    pub(super) legal: &'static [AnswerClass],
     pub(super) repeat: Repeat,
     /// What the server is asked before.
-    pub(super) questions: Vec<Question>,
+    pub(super) queries: Vec<ServerQuery>,
     /// What each command of a group may be answered.
-    pub(super) parts: Vec<&'static [ReplyClass]>,
+    pub(super) parts: Vec<&'static [AnswerClass]>,
     pub(super) shows: Shows,
 }
 
 impl Draft {
     /// What a row says of a command before its words are read.
-    pub(super) fn of(row: &CommandRow, legal: &'static [ReplyClass]) -> Self {
+    pub(super) fn of(row: &CommandRow, legal: &'static [AnswerClass]) -> Self {
         Self {
             fields: Vec::new(),
             legal,
             repeat: row.repeat,
-            questions: Vec::new(),
+            queries: Vec::new(),
             parts: Vec::new(),
             shows: row.shows,
         }
@@ -60,7 +60,7 @@ impl Command {
             },
             legal: draft.legal,
             parts: draft.parts,
-            questions: draft.questions,
+            queries: draft.queries,
             shows: draft.shows,
             repeat: draft.repeat,
             reply_limit: row.limit_s * 1_000,

@@ -2,12 +2,10 @@
 
 use super::argv::Words;
 use super::draft::Draft;
-use super::{
-    CommandError, Purpose, Shows, alter, definition, group, handle, paths, query, script, task,
-    user,
-};
+use super::words::{alter, definition, group, handle, paths, query, script, task, user};
+use super::{CommandError, Purpose, Shows};
 use crate::model::{Kind, Millis, Repeat};
-use crate::wire::ReplyClass;
+use crate::wire::AnswerClass;
 
 /// How many words an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +35,7 @@ pub struct CommandRow {
     /// What it does, in one line.
     pub meaning: &'static str,
     /// The replies that may answer it.
-    pub legal: &'static [ReplyClass],
+    pub legal: &'static [AnswerClass],
     /// What a second copy would do.
     pub repeat: Repeat,
     /// How long its reply may take, in seconds (protocol of ecFlow).
@@ -45,7 +43,7 @@ pub struct CommandRow {
     /// What it is for.
     pub purpose: Purpose,
     /// The replies that may answer it without a word, where they differ.
-    legal_without_words: Option<&'static [ReplyClass]>,
+    legal_without_words: Option<&'static [AnswerClass]>,
     /// Whether a following word that begins with two dashes, and is no option, is its value.
     pub(super) takes_dashes: bool,
     /// Whether its first word may be empty.
@@ -83,36 +81,36 @@ enum Build {
     Words(fn(&Words<'_>, &mut Draft) -> Result<(), CommandError>),
 }
 
-const TASK: &[ReplyClass] = &[ReplyClass::Ok, ReplyClass::Halted, ReplyClass::Zombie];
-const WAIT: &[ReplyClass] = &[
-    ReplyClass::Ok,
-    ReplyClass::Halted,
-    ReplyClass::Zombie,
-    ReplyClass::Wait,
+const TASK: &[AnswerClass] = &[AnswerClass::Ok, AnswerClass::Halted, AnswerClass::Zombie];
+const WAIT: &[AnswerClass] = &[
+    AnswerClass::Ok,
+    AnswerClass::Halted,
+    AnswerClass::Zombie,
+    AnswerClass::Wait,
 ];
 /// A zombie that is fobbed off gets OK instead of a step.
-pub(super) const STEP: &[ReplyClass] = &[
-    ReplyClass::Text,
-    ReplyClass::Ok,
-    ReplyClass::Halted,
-    ReplyClass::Zombie,
+pub(super) const STEP: &[AnswerClass] = &[
+    AnswerClass::Text,
+    AnswerClass::Ok,
+    AnswerClass::Halted,
+    AnswerClass::Zombie,
 ];
-pub(super) const DONE: &[ReplyClass] = &[ReplyClass::Ok];
-const CLEARED: &[ReplyClass] = &[ReplyClass::Ok, ReplyClass::Cleared];
-pub(super) const TEXT: &[ReplyClass] = &[ReplyClass::Text];
-const TEXTS: &[ReplyClass] = &[ReplyClass::Texts];
-const SUITES: &[ReplyClass] = &[ReplyClass::Suites];
-const STATS: &[ReplyClass] = &[ReplyClass::Stats];
-const LOG_PATH: &[ReplyClass] = &[ReplyClass::LogPath];
-const ZOMBIES: &[ReplyClass] = &[ReplyClass::Zombies];
-const HANDLE: &[ReplyClass] = &[ReplyClass::Handle];
-const HANDLES: &[ReplyClass] = &[ReplyClass::Handles];
-const NODE: &[ReplyClass] = &[ReplyClass::Node];
-const DEFINITION: &[ReplyClass] = &[ReplyClass::Definition];
-const NEWS: &[ReplyClass] = &[ReplyClass::News];
-const SYNC: &[ReplyClass] = &[ReplyClass::Sync];
+pub(super) const DONE: &[AnswerClass] = &[AnswerClass::Ok];
+const CLEARED: &[AnswerClass] = &[AnswerClass::Ok, AnswerClass::Cleared];
+pub(super) const TEXT: &[AnswerClass] = &[AnswerClass::Text];
+const TEXTS: &[AnswerClass] = &[AnswerClass::Texts];
+const SUITES: &[AnswerClass] = &[AnswerClass::Suites];
+const STATS: &[AnswerClass] = &[AnswerClass::Stats];
+const LOG_PATH: &[AnswerClass] = &[AnswerClass::LogPath];
+const ZOMBIES: &[AnswerClass] = &[AnswerClass::Zombies];
+const HANDLE: &[AnswerClass] = &[AnswerClass::Handle];
+const HANDLES: &[AnswerClass] = &[AnswerClass::Handles];
+const NODE: &[AnswerClass] = &[AnswerClass::Node];
+const DEFINITION: &[AnswerClass] = &[AnswerClass::Definition];
+const NEWS: &[AnswerClass] = &[AnswerClass::News];
+const SYNC: &[AnswerClass] = &[AnswerClass::Sync];
 /// A group whose commands are all done is answered like one command.
-const GROUP: &[ReplyClass] = &[ReplyClass::Group, ReplyClass::Ok, ReplyClass::Cleared];
+const GROUP: &[AnswerClass] = &[AnswerClass::Group, AnswerClass::Ok, AnswerClass::Cleared];
 
 type Reader = fn(&Words<'_>, &mut Draft) -> Result<(), CommandError>;
 
@@ -200,7 +198,7 @@ impl CommandRow {
         }
     }
 
-    const fn answered(self, legal: &'static [ReplyClass]) -> Self {
+    const fn answered(self, legal: &'static [AnswerClass]) -> Self {
         Self { legal, ..self }
     }
 
@@ -216,7 +214,7 @@ impl CommandRow {
         }
     }
 
-    const fn answered_without_words(self, legal: &'static [ReplyClass]) -> Self {
+    const fn answered_without_words(self, legal: &'static [AnswerClass]) -> Self {
         Self {
             legal_without_words: Some(legal),
             ..self

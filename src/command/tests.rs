@@ -203,36 +203,48 @@ proptest::proptest! {
 
 #[test]
 fn what_could_harm_a_server_is_asked_for_first() {
-    let questions = |argv: &[&str]| parsed(argv).map(|i| i.questions).unwrap_or_default();
-    assert_eq!(questions(&["--sync_full=7"]), [Question::Handle(7)]);
-    assert_eq!(questions(&["--sync_full=0"]), []);
+    let queries = |argv: &[&str]| parsed(argv).map(|i| i.queries).unwrap_or_default();
+    assert_eq!(queries(&["--sync_full=7"]), [ServerQuery::Handle(7)]);
+    assert_eq!(queries(&["--sync_full=0"]), []);
     for argv in [
         &["--alter", "add", "event", "e", "/s"][..],
         &["--alter", "add", "meter", "m", "0,10,5", "/s"],
         &["--alter", "set_flag", "remote_error", "/s"],
         &["--group=ping; alter delete aviso a /s"],
     ] {
-        let asked = questions(argv);
-        assert!(matches!(asked[..], [Question::Version { .. }]), "{argv:?}");
-        let check = |text: &str| asked[0].check(&Reply::Text(text.into()));
+        let asked = queries(argv);
+        assert!(
+            matches!(asked[..], [ServerQuery::Version { .. }]),
+            "{argv:?}"
+        );
+        let check = |text: &str| asked[0].check(&Answer::Text(text.into()));
         assert_eq!(check("5.17.0\n"), Ok(()));
         assert_eq!(check("6.0.1"), Ok(()));
         match check("5.9.2") {
-            Err(Doubt::Refused(why)) => assert!(why.contains("needs ecFlow 5.17.0"), "{why}"),
+            Err(QueryFailure::Refused(why)) => {
+                assert!(why.contains("needs ecFlow 5.17.0"), "{why}")
+            }
             other => assert_eq!(other, Ok(())),
         }
-        assert!(matches!(check("new"), Err(Doubt::Refused(_))));
-        assert!(matches!(asked[0].check(&Reply::Ok), Err(Doubt::Strange(_))));
+        assert!(matches!(check("new"), Err(QueryFailure::Refused(_))));
+        assert!(matches!(
+            asked[0].check(&Answer::Ok),
+            Err(QueryFailure::Strange(_))
+        ));
     }
     let known = crate::wire::Handles {
         users: vec![],
         suites: vec![(7, vec![])],
     };
     assert_eq!(
-        Question::Handle(7).check(&Reply::Handles(known.clone())),
+        ServerQuery::Handle(7).check(&Answer::Handles(known.clone())),
         Ok(())
     );
-    assert!(Question::Handle(8).check(&Reply::Handles(known)).is_err());
+    assert!(
+        ServerQuery::Handle(8)
+            .check(&Answer::Handles(known))
+            .is_err()
+    );
 }
 
 #[test]
@@ -274,31 +286,34 @@ fn the_words_of_a_password_are_found_wherever_they_stand() {
 
 #[test]
 fn a_group_is_answered_only_by_what_its_commands_ask_for() {
-    let strange = |group: &str, reply: Reply| {
+    let strange = |group: &str, reply: Answer| {
         let command = parsed(&[&format!("--group={group}")]);
-        command.map_or(Some(ReplyClass::Error), |command| {
+        command.map_or(Some(AnswerClass::Error), |command| {
             command.strange_class(&reply)
         })
     };
-    let text = || Reply::Text(b"queued".to_vec());
-    let suites = || Reply::Suites(Vec::new());
+    let text = || Answer::Text(b"queued".to_vec());
+    let suites = || Answer::Suites(Vec::new());
     let asks = "query state /s; suites";
-    assert_eq!(strange(asks, Reply::Group(vec![text(), suites()])), None);
+    assert_eq!(strange(asks, Answer::Group(vec![text(), suites()])), None);
     assert_eq!(
-        strange(asks, Reply::Group(vec![text(), Reply::Error(vec![])])),
+        strange(asks, Answer::Group(vec![text(), Answer::Error(vec![])])),
         None
     );
-    assert_eq!(strange(asks, Reply::Ok), Some(ReplyClass::Ok));
-    assert_eq!(strange(asks, Reply::Group(vec![])), Some(ReplyClass::Group));
+    assert_eq!(strange(asks, Answer::Ok), Some(AnswerClass::Ok));
     assert_eq!(
-        strange(asks, Reply::Group(vec![text()])),
-        Some(ReplyClass::Group)
+        strange(asks, Answer::Group(vec![])),
+        Some(AnswerClass::Group)
     );
-    let other = Reply::Group(vec![text(), suites(), Reply::News(0)]);
-    assert_eq!(strange(asks, other), Some(ReplyClass::News));
-    assert_eq!(strange("suspend /s; msg x", Reply::Ok), None);
-    assert_eq!(strange("suspend /s", Reply::Wait), Some(ReplyClass::Wait));
+    assert_eq!(
+        strange(asks, Answer::Group(vec![text()])),
+        Some(AnswerClass::Group)
+    );
+    let other = Answer::Group(vec![text(), suites(), Answer::News(0)]);
+    assert_eq!(strange(asks, other), Some(AnswerClass::News));
+    assert_eq!(strange("suspend /s; msg x", Answer::Ok), None);
+    assert_eq!(strange("suspend /s", Answer::Wait), Some(AnswerClass::Wait));
     let get = |argv: &[&str]| parsed(argv).map(|i| i.legal).unwrap_or_default();
-    assert_eq!(get(&["--get"]), [ReplyClass::Definition]);
-    assert_eq!(get(&["--get=/s"]), [ReplyClass::Node]);
+    assert_eq!(get(&["--get"]), [AnswerClass::Definition]);
+    assert_eq!(get(&["--get=/s"]), [AnswerClass::Node]);
 }

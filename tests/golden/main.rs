@@ -606,7 +606,7 @@ fn what_a_server_sent_to_another_is_encoded_and_answered_the_same_way() {
         body.escape_ascii().to_string()
     );
     let reply = &others[0].reply.as_ref().expect("its reply").0;
-    assert_eq!(wire::decode(reply), Ok(wire::Reply::Ok));
+    assert_eq!(wire::decode(reply), Ok(wire::Answer::Ok));
 }
 
 #[test]

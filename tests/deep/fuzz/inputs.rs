@@ -62,7 +62,7 @@ pub(crate) fn argv(bytes: &[u8]) {
         Ok(Understood::Send(command)) => {
             let body = wire::encode(&command.request, Base::Task(&task), b"h");
             assert!(wire::decode(&body).is_err(), "a request is no reply");
-            assert!(command.questions.len() < bytes.len());
+            assert!(command.queries.len() < bytes.len());
         }
     }
 }

@@ -1,21 +1,21 @@
 //! The words of the commands for nodes: paths, and options anywhere between them.
 
-use super::CommandError;
-use super::argv::Words;
-use super::draft::Draft;
-use super::table::DONE;
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::DONE;
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
 
 /// A path begins with `/` and has neither a blank nor a colon; the rest are options.
-pub(super) fn split<'a>(words: &[&'a [u8]]) -> (Vec<&'a [u8]>, Vec<&'a [u8]>) {
+pub(in crate::command) fn split<'a>(words: &[&'a [u8]]) -> (Vec<&'a [u8]>, Vec<&'a [u8]>) {
     words
         .iter()
         .partition(|word| !word.starts_with(b"/") || word.contains(&b' ') || word.contains(&b':'))
 }
 
-pub(super) fn need(option: &'static str, paths: &[&[u8]]) -> Built {
+pub(in crate::command) fn need(option: &'static str, paths: &[&[u8]]) -> Built {
     match paths {
         [] => Err(CommandError::words(
             option,
@@ -35,7 +35,7 @@ fn only_paths<'a>(option: &'static str, words: &Words<'a>) -> Result<Vec<&'a [u8
     Ok(paths)
 }
 
-pub(super) fn simple(
+pub(in crate::command) fn simple(
     option: &'static str,
     api: i64,
     words: &Words<'_>,
@@ -52,7 +52,7 @@ fn members(api: i64, paths: &[&[u8]], draft: &mut Draft) {
     draft.flag("force_", false);
 }
 
-pub(super) fn zombie(
+pub(in crate::command) fn zombie(
     option: &'static str,
     action: i64,
     words: &Words<'_>,
@@ -69,7 +69,7 @@ pub(super) fn zombie(
 /// The word for all suites; a lone `/` means the same to `--check`.
 const ALL: &[u8] = b"_all_";
 
-pub(super) fn check(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn check(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, mut paths) = split(&words.values);
     match options[..] {
         [] => need("check", &paths)?,
@@ -83,7 +83,7 @@ pub(super) fn check(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn edit_history(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn edit_history(words: &Words<'_>, draft: &mut Draft) -> Built {
     match words.values[..] {
         [b"clear"] => {
             draft.legal = DONE;
@@ -95,7 +95,7 @@ pub(super) fn edit_history(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// ecflow_client takes the word force and sends nothing of it.
-pub(super) fn archive(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn archive(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, paths) = split(&words.values);
     need("archive", &paths)?;
     match options[..] {
@@ -107,7 +107,7 @@ pub(super) fn archive(words: &Words<'_>, draft: &mut Draft) -> Built {
 
 /// Without paths a server deletes all its suites, so that must be said by name; and a library
 /// cannot ask "are you sure?", so the answer must stand before the paths.
-pub(super) fn delete(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn delete(words: &Words<'_>, draft: &mut Draft) -> Built {
     const BEFORE: [&[u8]; 3] = [b"force", b"yes", ALL];
     let wrong = |why: String| Err(CommandError::words("delete", why));
     let (options, paths) = split(&words.values);
@@ -149,7 +149,7 @@ const STATES: &[&[u8]] = &[
 const EVENT_STATES: &[&[u8]] = &[b"set", b"clear"];
 
 /// Here a path may have a colon, for the name of an event.
-pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: String| Err(CommandError::words("force", why));
     let (mut state, mut recursive, mut full): (&[u8], bool, bool) = (b"", false, false);
     let mut paths: Vec<&[u8]> = Vec::new();
@@ -186,7 +186,7 @@ pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn free_dep(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn free_dep(words: &Words<'_>, draft: &mut Draft) -> Built {
     const KINDS: [&[u8]; 4] = [b"trigger", b"all", b"date", b"time"];
     const MEMBERS: [&str; 4] = ["trigger_", "all_", "date_", "time_"];
     let (options, paths) = split(&words.values);
@@ -203,7 +203,7 @@ pub(super) fn free_dep(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn requeue(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn requeue(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, paths) = split(&words.values);
     need("requeue", &paths)?;
     let option = match options[..] {
@@ -222,7 +222,7 @@ pub(super) fn requeue(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn run(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn run(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, paths) = split(&words.values);
     need("run", &paths)?;
     let force = match options[..] {
@@ -240,7 +240,7 @@ const ORDERS: &[&[u8]] = &[
     b"top", b"bottom", b"alpha", b"order", b"up", b"down", b"runtime",
 ];
 
-pub(super) fn order(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn order(words: &Words<'_>, draft: &mut Draft) -> Built {
     let found = match words.values[..] {
         [path, order] => ORDERS
             .iter()
@@ -261,7 +261,7 @@ pub(super) fn order(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn plug(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn plug(words: &Words<'_>, draft: &mut Draft) -> Built {
     let [source, destination] = words.values[..] else {
         let why = "takes a path, and a path, HOST:PORT or HOST:PORT/PATH to move it to";
         return Err(CommandError::words("plug", why));

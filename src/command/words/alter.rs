@@ -1,10 +1,11 @@
 //! The words of `--alter`: an action, a type, and what the type takes; paths anywhere.
 
-use super::argv::Words;
-use super::draft::Draft;
 use super::task::is_name;
 use super::user::whole;
-use super::{CommandError, Question, Version, attributes, paths};
+use super::{attributes, paths};
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::{CommandError, EcflowVersion, ServerQuery};
 use crate::model::Repeat;
 
 /// What stands behind the type.
@@ -159,7 +160,7 @@ impl Default for Alteration {
 
 type Altered = Result<Alteration, CommandError>;
 
-pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
+pub(in crate::command) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
     let (mut options, mut paths) = paths::split(&words.values);
     paths::need("alter", &paths)?;
     take_value_back(&mut options, &mut paths);
@@ -185,9 +186,9 @@ pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
         .any(|(newer, kinds)| newer == action && kinds.contains(kind))
     {
         let what = [b"--alter ", *action, b" ", *kind].concat();
-        draft.questions.push(Question::Version {
+        draft.queries.push(ServerQuery::Version {
             what: String::from_utf8_lossy(&what).into_owned(),
-            since: Version([5, 17, 0]),
+            since: EcflowVersion([5, 17, 0]),
         });
     }
     // A second "add" adds again, and a second "delete" finds nothing and is an error.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::CommandError;
-use super::argv::Words;
 use super::definition::read_file;
-use super::draft::Draft;
-use super::table::TEXT;
 use super::user::whole;
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::TEXT;
 use crate::model::Repeat;
 use crate::wire::Value;
 
@@ -16,7 +16,7 @@ type Built = Result<(), CommandError>;
 const FILES: &[&[u8]] = &[b"script", b"job", b"jobout", b"manual", b"kill", b"stat"];
 const LINES: i64 = 10_000;
 
-pub(super) fn file(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn file(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: String| Err(CommandError::words("file", why));
     let kind = words.values.get(1).copied().unwrap_or(FILES[0]);
     let Some(number) = FILES.iter().position(|name| *name == kind) else {
@@ -57,7 +57,7 @@ const EDITS: &[(&[u8], Edit)] = &[
     (b"submit_file", Edit::SubmitFile),
 ];
 
-pub(super) fn edit_script(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn edit_script(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: &str| Err(CommandError::words("edit_script", why));
     let [path, kind, rest @ ..] = &words.values[..] else {
         return wrong("takes a path and a type");

@@ -1,15 +1,15 @@
 //! The words of `--group`: several user commands in one request.
 
-use super::argv::{self, Words};
-use super::draft::Draft;
-use super::{CommandError, Question, Shows};
+use crate::command::argv::{self, Words};
+use crate::command::draft::Draft;
+use crate::command::{CommandError, ServerQuery, Shows};
 use crate::model::Repeat;
-use crate::wire::{ReplyClass, Request, Value};
+use crate::wire::{AnswerClass, Request, Value};
 
 /// The replies that say nothing but "done": any number of commands may be answered by them.
-const SAY_NOTHING: &[ReplyClass] = &[ReplyClass::Ok, ReplyClass::Cleared];
+const SAY_NOTHING: &[AnswerClass] = &[AnswerClass::Ok, AnswerClass::Cleared];
 
-pub(super) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
+pub(in crate::command) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
     let wrong = |why: String| Err(CommandError::words("group", why));
     let text = words.values[0];
     let inner = Words {
@@ -25,12 +25,12 @@ pub(super) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
         return wrong("no command is given: separate several by ';'".into());
     }
     let mut commands = Vec::new();
-    let mut answers: Vec<(ReplyClass, &'static str)> = Vec::new();
+    let mut answers: Vec<(AnswerClass, &'static str)> = Vec::new();
     draft.repeat = Repeat::Yes;
     for piece in pieces {
         let argv = words_of(piece);
         let (row, child) = argv::read_one(&argv, &inner)?;
-        if let Some(Question::Handle(_)) = child.questions.first() {
+        if let Some(ServerQuery::Handle(_)) = child.queries.first() {
             return wrong(format!(
                 "{}: a handle that the server does not know would end it, and is asked for before; send it alone",
                 inner.shown(piece)
@@ -49,7 +49,7 @@ pub(super) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
         answers.extend(told.map(|class| (class, row.name)));
         draft.parts.push(child.legal);
         draft.repeat = worse(draft.repeat, child.repeat);
-        draft.questions.extend(child.questions);
+        draft.queries.extend(child.queries);
         if child.shows == Shows::Definition {
             draft.shows = Shows::Definition;
         }

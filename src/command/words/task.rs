@@ -1,15 +1,15 @@
 //! The words of the eight task commands.
 
-use super::CommandError;
-use super::argv::Words;
-use super::draft::Draft;
-use super::table::STEP;
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::STEP;
 use crate::model::Repeat;
 use crate::wire::Value;
 
 type Built = Result<(), CommandError>;
 
-pub(super) fn init(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn init(words: &Words<'_>, draft: &mut Draft) -> Built {
     let given = words.values[0];
     let known = words.rid.unwrap_or(&words.around.task.remote_id);
     if !known.is_empty() && known != given {
@@ -46,7 +46,7 @@ fn variable(word: &[u8], words: &Words<'_>) -> Result<(Vec<u8>, Vec<u8>), Comman
 }
 
 /// Whether ecFlow takes it for the name of a node, a variable or another attribute.
-pub(super) fn is_name(name: &[u8]) -> bool {
+pub(in crate::command) fn is_name(name: &[u8]) -> bool {
     let is_plain = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     match name {
         [] => false,
@@ -54,7 +54,7 @@ pub(super) fn is_name(name: &[u8]) -> bool {
     }
 }
 
-pub(super) fn complete(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn complete(words: &Words<'_>, draft: &mut Draft) -> Built {
     if !words.remove.is_empty() {
         draft.texts("var_to_del_", &words.remove);
     }
@@ -62,7 +62,7 @@ pub(super) fn complete(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// A reason is one line without `;`: the first newline goes, the first `;` becomes a blank.
-pub(super) fn abort(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn abort(words: &Words<'_>, draft: &mut Draft) -> Built {
     let mut reason = words
         .values
         .first()
@@ -77,7 +77,7 @@ pub(super) fn abort(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn event(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn event(words: &Words<'_>, draft: &mut Draft) -> Built {
     draft.text("name_", words.values[0]);
     match words.values[1..] {
         [b"clear"] => draft.flag("value_", false),
@@ -90,7 +90,7 @@ pub(super) fn event(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
     let [name, value] = words.values[..] else {
         return Err(CommandError::words(
             "meter",
@@ -109,7 +109,7 @@ pub(super) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn label(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn label(words: &Words<'_>, draft: &mut Draft) -> Built {
     if words.values.len() < 2 {
         return Err(CommandError::words("label", "takes a name and a text"));
     }
@@ -119,7 +119,7 @@ pub(super) fn label(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// The server parses the expression; one that it cannot parse is its error to tell.
-pub(super) fn wait(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn wait(words: &Words<'_>, draft: &mut Draft) -> Built {
     draft.text("expression_", words.values[0]);
     Ok(())
 }
@@ -134,7 +134,7 @@ const ACTIONS: &[&[u8]] = &[
 const WITH_STEP: &[&[u8]] = &[b"aborted", b"complete"];
 
 /// The words behind the name are told apart by what they are: an action, a path, else a step.
-pub(super) fn queue(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn queue(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: &str| Err(CommandError::words("queue", why));
     let name = words.values[0];
     if !is_name(name) {

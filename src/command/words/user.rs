@@ -1,26 +1,26 @@
 //! The words of the commands for a server as a whole.
 
-use super::CommandError;
-use super::argv::Words;
-use super::draft::Draft;
-use super::table::TEXT;
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::TEXT;
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
 
-pub(super) fn no_members(_: &Words<'_>, _: &mut Draft) -> Built {
+pub(in crate::command) fn no_members(_: &Words<'_>, _: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn shutdown(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn shutdown(words: &Words<'_>, draft: &mut Draft) -> Built {
     confirmed("shutdown", 3, words, draft)
 }
 
-pub(super) fn halt(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn halt(words: &Words<'_>, draft: &mut Draft) -> Built {
     confirmed("halt", 4, words, draft)
 }
 
-pub(super) fn terminate(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn terminate(words: &Words<'_>, draft: &mut Draft) -> Built {
     confirmed("terminate", 5, words, draft)
 }
 
@@ -38,7 +38,7 @@ fn confirmed(option: &'static str, api: i64, words: &Words<'_>, draft: &mut Draf
     }
 }
 
-pub(super) fn server_load(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn server_load(words: &Words<'_>, draft: &mut Draft) -> Built {
     if !words.values.is_empty() {
         let why = "drawing from a file is not offered: use ecflow_client for it";
         return Err(CommandError::words("server_load", why));
@@ -48,7 +48,7 @@ pub(super) fn server_load(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// The path is the server's to judge.
-pub(super) fn node(api: i64, words: &Words<'_>, draft: &mut Draft) {
+pub(in crate::command) fn node(api: i64, words: &Words<'_>, draft: &mut Draft) {
     draft.number("api_", api);
     draft.text(
         "absNodePath_",
@@ -56,7 +56,7 @@ pub(super) fn node(api: i64, words: &Words<'_>, draft: &mut Draft) {
     );
 }
 
-pub(super) fn show(words: &Words<'_>, _: &mut Draft) -> Built {
+pub(in crate::command) fn show(words: &Words<'_>, _: &mut Draft) -> Built {
     match words.values[..] {
         [] | [b"defs" | b"state" | b"migrate"] => Ok(()),
         _ => Err(CommandError::words(
@@ -66,7 +66,7 @@ pub(super) fn show(words: &Words<'_>, _: &mut Draft) -> Built {
     }
 }
 
-pub(super) fn begin(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn begin(words: &Words<'_>, draft: &mut Draft) -> Built {
     let value = words.values.first().copied().unwrap_or_default();
     let value: Vec<u8> = value.iter().copied().filter(|b| *b != b'"').collect();
     let parts: Vec<_> = value
@@ -94,7 +94,7 @@ pub(super) fn begin(words: &Words<'_>, draft: &mut Draft) -> Built {
 
 const LOG_LINES: i64 = 100;
 
-pub(super) fn log(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn log(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: &str| Err(CommandError::words("log", why));
     let (api, lines, path): (i64, i64, &[u8]) = match words.values[..] {
         [b"get"] => (0, LOG_LINES, b""),
@@ -119,7 +119,7 @@ pub(super) fn log(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn msg(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn msg(words: &Words<'_>, draft: &mut Draft) -> Built {
     draft.text("msg_", words.values[0]);
     Ok(())
 }
@@ -129,7 +129,7 @@ const ON_TIME: i64 = 1;
 const ALWAYS: i64 = 2;
 const AS_IT_IS: i64 = 3;
 
-pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
     let value = words.values.first().copied().unwrap_or_default();
     let (what, seconds) = match value.iter().position(|&b| b == b':') {
         Some(colon) => (&value[..colon], Some(&value[colon + 1..])),
@@ -168,6 +168,6 @@ fn wrong_check_pt(value: &[u8], words: &Words<'_>) -> Built {
 }
 
 /// A whole number of 32 bits, as ecFlow reads them.
-pub(super) fn whole(text: &[u8]) -> Option<i32> {
+pub(in crate::command) fn whole(text: &[u8]) -> Option<i32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }

@@ -5,14 +5,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::CommandError;
-use super::argv::Words;
-use super::draft::Draft;
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
 
 type Built = Result<(), CommandError>;
 
 /// Reads a file that the command line names.
-pub(super) fn read_file(
+pub(in crate::command) fn read_file(
     option: &'static str,
     file: &[u8],
     words: &Words<'_>,
@@ -25,7 +25,7 @@ pub(super) fn read_file(
     })
 }
 
-pub(super) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: String| Err(CommandError::words("load", why));
     let (mut force, mut file): (bool, Option<&[u8]>) = (false, None);
     for word in &words.values {
@@ -69,7 +69,7 @@ fn is_extern(line: &[u8]) -> bool {
     })
 }
 
-pub(super) fn replace(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn replace(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (path, file, parents, force) = match words.values[..] {
         [path, file] => (path, file, true, false),
         [path, file, b"parent"] => (path, file, true, false),
