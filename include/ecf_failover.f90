@@ -68,7 +68,7 @@ module ecf_failover
   integer, parameter, public :: ecf_plan_give_up = 3
 ! constants: end
 
-  !> The story of one command: plain data, to be copied and kept at will.
+  !> What became of one command: plain data, to be copied and kept at will.
   type :: ecf_reply
     private
     integer :: number = 0

@@ -299,7 +299,7 @@ typedef struct ecf_client ecf_client;
 typedef struct ecf_plan ecf_plan;
 
 /**
- * The story of one command, success or not. It never changes and may be read by any thread.
+ * What became of one command, success or not. It never changes and may be read by any thread.
  */
 typedef struct ecf_reply ecf_reply;
 
@@ -459,7 +459,7 @@ ecf_status ecf_client_set_log(struct ecf_client *client, ecf_log_fn log, void *u
  * @param argc   the number of words
  * @param argv   the words of ecflow_client's command line without the program's name, like
  *               {"--meter=step", "42"}
- * @param reply  gets the story of the command, on failure too; free it with ecf_reply_free.
+ * @param reply  gets what became of the command, on failure too; free it with ecf_reply_free.
  *               NULL when it is not wanted.
  * @return how it ended; the same as ecf_reply_status.
  *

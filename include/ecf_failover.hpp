@@ -163,7 +163,7 @@ inline std::chrono::milliseconds milliseconds(std::uint64_t count) noexcept {
 
 }  // namespace detail
 
-/// The story of one command. Cheap to move; its strings live as long as it does.
+/// What became of one command. Cheap to move; its strings live as long as it does.
 class Reply {
 public:
     Status status() const noexcept { return detail::status(ecf_reply_status(handle_.get())); }
@@ -197,7 +197,7 @@ public:
           reply_(std::make_shared<const Reply>(std::move(reply))) {}
 
     Status status() const noexcept { return status_; }
-    /// The command's story; null for a setting.
+    /// What became of the command; null for a setting.
     const Reply* reply() const noexcept { return reply_.get(); }
 
 private:

@@ -184,7 +184,7 @@ def version() -> str:
 
 
 class Reply:
-    """The story of one command: plain data."""
+    """What became of one command: plain data."""
 
     def __init__(self, handle: ctypes.c_void_p) -> None:
         try:
@@ -220,7 +220,7 @@ class Error(Exception):
         self.status = status
         #: Why: a line for each host.
         self.message = message
-        #: The command's story; None for a setting.
+        #: What became of the command; None for a setting.
         self.reply = reply
 
     def __str__(self) -> str:

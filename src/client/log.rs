@@ -1,4 +1,4 @@
-//! Where the story of a command is told while it goes on: to the caller's callback, to stderr
+//! Where a command is told of while it goes on: to the caller's callback, to stderr
 //! with ECF_DEBUG_CLIENT, and as `tracing` events to a Rust program that listens to them.
 //!
 //! Every line begins with the name of its event, and these names do not change:

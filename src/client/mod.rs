@@ -1,5 +1,5 @@
 //! The client: joins the layers. One command is a policy that says where and when, a
-//! transport that makes the attempts, and a story that is told at the end.
+//! transport that makes the attempts, and a report of what happened.
 
 mod backups;
 #[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
@@ -14,18 +14,17 @@ mod notes;
 mod plan;
 mod racing;
 mod reply;
-mod story;
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 pub use crate::model::Level;
+pub use crate::report::AttemptResult;
 pub use log::Sink;
 pub(crate) use notes::Notes;
 pub use plan::{Plan, Step};
 pub use reply::Reply;
-pub use story::AttemptResult;
 
 use crate::command::{self, CommandLine, Purpose};
 use crate::config::{Configuration, KeyError, Memory, Profile, Settings};
@@ -35,6 +34,8 @@ use crate::model::{
 };
 use crate::net::{AddressBook, Cancel, CancelWatch};
 use crate::policy::{Ecflow, Fast, FastRules, Means, Policy, Rules, timetable};
+// The connectors know it by this name.
+use crate::report as story;
 use crate::sys::{clock, wait};
 
 use backups::Backups;

@@ -7,11 +7,11 @@ use once_cell::sync::OnceCell;
 use super::contact::{Contact, Format};
 use super::line::Line;
 use super::login::{self, Login};
-use super::story::AttemptResult;
 use crate::command::{self, Command, CommandError, CommandLine, QueryFailure, Surroundings};
 use crate::config::Settings;
 use crate::model::{Cure, Endpoint, Kind, Millis, Outcome, Secrets, Stage, Status, TaskIdentity};
 use crate::net::{AddressBook, Attempt, CancelWatch, Failure, Limits, Receiver, Security, Sent};
+use crate::report::AttemptResult;
 use crate::sys::{clock, identity};
 use crate::wire::{self, Answer, BadFrame, Base, FrameReader, HttpReader, Request};
 

@@ -1,4 +1,4 @@
-//! One command under way: the policy, the hosts that it chooses from, and the story so far.
+//! One command under way: the policy, the hosts that it chooses from, and the report so far.
 //!
 //! The blocking sends, the delegation and `ecf_plan_*` all run this and nothing else.
 
@@ -9,7 +9,6 @@ use super::backups;
 use super::log::Log;
 use super::memory::Memory;
 use super::reply::Reply;
-use super::story::{AttemptResult, Story};
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
@@ -18,6 +17,7 @@ use crate::model::{
 };
 use crate::net::CancelWatch;
 use crate::policy::{Action, Ecflow, Fast, FastRules, HostIndex, Means, News, Policy, Rules};
+use crate::report::{AttemptResult, Report};
 use crate::sys::chance;
 
 /// What is sent, as far as the policy and the report are concerned.
@@ -91,7 +91,7 @@ pub struct Plan {
     /// The hosts as the memory knows them.
     keys: Vec<HostKey>,
     home: Option<Endpoint>,
-    story: Story,
+    report: Report,
     /// A deadline of the command's own, beside ECF_TIMEOUT.
     own_timeout: Option<Millis>,
     now: Millis,
@@ -166,9 +166,9 @@ impl Plan {
                 errand.name, errand.primary, timeout
             ),
         );
-        let mut story = Story::new(errand.name, errand.kind, now);
+        let mut report = Report::new(errand.name, errand.kind, now);
         for warning in &errand.warnings {
-            story.warn(warning);
+            report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
         Self {
@@ -178,7 +178,7 @@ impl Plan {
             hosts: vec![errand.primary.clone()],
             keys: vec![HostKey::of(&errand.primary)],
             home: errand.home.clone(),
-            story,
+            report,
             own_timeout: errand.timeout,
             now,
             attempts: 0,
@@ -348,7 +348,7 @@ impl Plan {
         let primary_port = self.hosts[0].port;
         let look = backups::look(&self.shared.backups, self.settings(), primary_port);
         for problem in &look.problems {
-            self.story.warn(problem);
+            self.report.warn(problem);
             if look.is_news {
                 let line = format_args!("hostfile.problem {problem}");
                 self.log.line(Level::Warn, line);
@@ -461,7 +461,7 @@ impl Plan {
             ..result
         };
         self.log_attempt(&attempt, &result);
-        self.story.tell(
+        self.report.record(
             attempt.number,
             &attempt.endpoint,
             attempt.begin,
@@ -518,7 +518,7 @@ impl Plan {
         self.over = Some(status);
         if status == Status::Timeout {
             let (key, value) = self.limit();
-            self.story.limited_by(key, value);
+            self.report.limited_by(key, value);
         }
         let level = match status {
             Status::Ok => Level::Info,
@@ -539,7 +539,7 @@ impl Plan {
     fn limit(&self) -> (&'static str, Millis) {
         let settings = self.settings();
         let progress = self.own_timeout.unwrap_or(Millis::MAX);
-        let is_zombie = self.story.last_outcome() == Some(Outcome::Zombie);
+        let is_zombie = self.report.last_outcome() == Some(Outcome::Zombie);
         if is_zombie && settings.zombie_timeout < settings.timeout.min(progress) {
             ("ECF_ZOMBIE_TIMEOUT", settings.zombie_timeout)
         } else if progress < settings.timeout {
@@ -577,20 +577,20 @@ impl Plan {
     /// The report as JSON, complete or so far.
     #[must_use]
     pub fn report(&self) -> String {
-        self.story.report(self.over, &self.message, self.now)
+        self.report.json(self.over, &self.message, self.now)
     }
 
     /// The end of the command, with `text` as what ecflow_client would print.
     pub(super) fn into_reply(self, text: Vec<u8>) -> Reply {
         let status = self.over.unwrap_or(Status::Internal);
-        let error = match (status, self.story.attempts()) {
+        let error = match (status, self.report.attempts()) {
             (Status::Ok, _) => Vec::new(),
-            (_, 0) if self.message.is_empty() => self.story.why(status).into_bytes(),
+            (_, 0) if self.message.is_empty() => self.report.why(status).into_bytes(),
             (_, 0) => self.message.clone().into_bytes(),
-            _ => self.story.error_lines(),
+            _ => self.report.error_lines(),
         };
-        let answered_by = self.story.answered_by().cloned();
-        let attempts = self.story.attempts();
+        let answered_by = self.report.answered_by().cloned();
+        let attempts = self.report.attempts();
         Reply {
             status,
             text: match status {
@@ -601,7 +601,7 @@ impl Plan {
             error,
             answered_by,
             attempts,
-            story: self.story,
+            report: self.report,
             message: self.message,
             end: self.now,
         }

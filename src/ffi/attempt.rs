@@ -55,7 +55,7 @@ pub unsafe extern "C" fn ecf_delegate(
         // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
         let (client, settings) = unsafe { (held(client), pairs(settings)) };
         let refused = |why| Reply::refused(Status::Argument, why);
-        let story = match (client, Kind::from_number(kind), settings, attempt) {
+        let told = match (client, Kind::from_number(kind), settings, attempt) {
             (None, ..) => refused("the client is NULL"),
             (_, None, ..) => refused("the kind is none of ECF_KIND_TASK, _USER and _PING"),
             (_, _, None, _) => refused("a key of the settings has no value"),
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn ecf_delegate(
             }
         };
         // SAFETY: the caller promises a place for a pointer, or NULL.
-        unsafe { hand_over(story, reply) }
+        unsafe { hand_over(told, reply) }
     })
 }
 
