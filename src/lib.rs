@@ -8,7 +8,7 @@
 //! | [`ffi`]         | the C ABI: pointers in, status out                                          |
 //! | [`shell`]       | one command as a shell runs it: exit status and output                      |
 //! | [`client`]      | one command = policy x network; records what happens                        |
-//! | [`report`]      | what happened to one command: recorded once, printed in three ways           |
+//! | [`report`]      | what happened to one command: recorded once, printed in three ways          |
 //! | [`policy`]      | which host, when, and how long: a state machine without clock or sockets    |
 //! | [`health`]      | what is known of hosts beyond one command                                   |
 //! | [`command`]     | `ecflow_client`'s command line to a [`command::Command`], by one table      |

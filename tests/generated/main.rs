@@ -13,6 +13,7 @@
 
 mod completion;
 mod header;
+mod layers;
 mod pages;
 mod roff;
 
