@@ -15,6 +15,7 @@ const SOURCES: &[&str] = &[
     "model/status",
     "model/outcome",
     "model/kind",
+    "model/level",
     "ffi/step",
     "ffi/client",
     "ffi/send",
@@ -24,11 +25,12 @@ const SOURCES: &[&str] = &[
     "ffi/about",
 ];
 
-/// The names that the generator cannot make from the variants of `Status`.
+/// The names that the generator cannot make from the variants.
 const C_NAMES: &[(&str, &str)] = &[
     ("ECF_STATUS_OK", "ECF_OK"),
     ("ECF_STATUS_IN_PROGRESS", "ECF_IN_PROGRESS"),
     ("ECF_STATUS_", "ECF_ERR_"),
+    ("ECF_LOG_LEVEL_", "ECF_LOG_"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,7 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/model");
     println!("cargo:rerun-if-changed=cbindgen.toml");
 
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+    config.after_includes = Some(version_macros()?);
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in SOURCES {
         builder = builder.with_src(root.join(format!("src/{source}.rs")));
@@ -56,6 +59,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         link_soname(&header);
     }
     Ok(())
+}
+
+/// The version of this package as macros.
+fn version_macros() -> Result<String, Box<dyn Error>> {
+    let mut macros = String::from(
+        "/* The version of this header; ecf_version_number() tells the running library's. */\n",
+    );
+    let mut number = 0;
+    for part in ["MAJOR", "MINOR", "PATCH"] {
+        let value: u32 = env::var(format!("CARGO_PKG_VERSION_{part}"))?.parse()?;
+        number = number * 100 + value;
+        macros.push_str(&format!("#define ECF_FAILOVER_VERSION_{part} {value}\n"));
+    }
+    macros.push_str(&format!("#define ECF_FAILOVER_VERSION_NUMBER {number}"));
+    Ok(macros)
 }
 
 /// The name by which a program finds the library when it runs; cmake/CMakeLists.txt has its

@@ -58,13 +58,17 @@ module ecf_failover
   integer, parameter, public :: ecf_kind_task = 0
   integer, parameter, public :: ecf_kind_user = 1
   integer, parameter, public :: ecf_kind_ping = 2
+  integer, parameter, public :: ecf_log_error = 1
+  integer, parameter, public :: ecf_log_warn = 2
+  integer, parameter, public :: ecf_log_info = 3
+  integer, parameter, public :: ecf_log_debug = 4
   integer, parameter, public :: ecf_plan_attempt = 0
   integer, parameter, public :: ecf_plan_wait = 1
   integer, parameter, public :: ecf_plan_done = 2
   integer, parameter, public :: ecf_plan_give_up = 3
 ! constants: end
 
-  !> The story of one command: plain data, to be copied and kept at will.
+  !> What became of one command: plain data, to be copied and kept at will.
   type :: ecf_reply
     private
     integer :: number = 0
@@ -193,6 +197,16 @@ module ecf_failover
       integer(c_size_t), intent(out) :: needed
       integer(c_int32_t) :: status
     end function c_client_get
+
+    function c_client_refusal(client, buf, cap, needed) bind(c, name='ecf_client_refusal') &
+        result(status)
+      import :: c_int32_t, c_ptr, c_size_t
+      type(c_ptr), value :: client
+      type(c_ptr), value :: buf
+      integer(c_size_t), value :: cap
+      integer(c_size_t), intent(out) :: needed
+      integer(c_int32_t) :: status
+    end function c_client_refusal
 
     function c_client_cancel(client) bind(c, name='ecf_client_cancel') result(status)
       import :: c_int32_t, c_ptr
@@ -418,9 +432,27 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     integer :: status
     status = int(c_client_set(this%handle, trim(key)//c_null_char, trim(text)//c_null_char))
-    call tell(this, status, trim(key)//': an unknown key, or a value that it does not take: '// &
-      trim(text), stat, errmsg)
+    call tell(this, status, refusal(this), stat, errmsg)
   end subroutine client_set
+
+  !> Why the last key was refused: never a value that may be a password.
+  function refusal(this) result(text)
+    class(ecf_client), intent(in) :: this
+    character(len=:), allocatable :: text
+    character(kind=c_char), allocatable, target :: buffer(:)
+    integer(c_size_t) :: needed
+    integer :: status
+    text = 'the client is not open'
+    if (.not. c_associated(this%handle)) return
+    allocate (buffer(1024))
+    do
+      status = int(c_client_refusal(this%handle, c_loc(buffer), size(buffer, kind=c_size_t), needed))
+      if (status /= ecf_err_too_small) exit
+      deallocate (buffer)
+      allocate (buffer(needed))
+    end do
+    text = string_at(c_loc(buffer))
+  end function refusal
 
   subroutine client_get(this, key, text, stat, errmsg)
     class(ecf_client), intent(inout) :: this

@@ -151,6 +151,7 @@ struct Release {
     void operator()(T* handle) const noexcept { release(handle); }
 };
 
+/// A negative time counts as 0.
 inline std::uint64_t count(std::chrono::milliseconds time) noexcept {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
 }
@@ -162,7 +163,7 @@ inline std::chrono::milliseconds milliseconds(std::uint64_t count) noexcept {
 
 }  // namespace detail
 
-/// The story of one command. Cheap to move; its strings live as long as it does.
+/// What became of one command. Cheap to move; its strings live as long as it does.
 class Reply {
 public:
     Status status() const noexcept { return detail::status(ecf_reply_status(handle_.get())); }
@@ -196,7 +197,7 @@ public:
           reply_(std::make_shared<const Reply>(std::move(reply))) {}
 
     Status status() const noexcept { return status_; }
-    /// The command's story; null for a setting.
+    /// What became of the command; null for a setting.
     const Reply* reply() const noexcept { return reply_.get(); }
 
 private:
@@ -204,6 +205,19 @@ private:
     // Shared, for an exception must be copyable.
     std::shared_ptr<const Reply> reply_;
 };
+
+namespace detail {
+
+/// The milliseconds of a time that must not be negative.
+inline std::uint64_t not_negative(std::chrono::milliseconds time, std::string_view what) {
+    if (time.count() < 0) {
+        throw Error(Status::argument,
+                    "ecf_failover: " + std::string(what) + ": a negative duration");
+    }
+    return static_cast<std::uint64_t>(time.count());
+}
+
+}  // namespace detail
 
 /// One attempt of a delegated command; valid only inside the callable that got it.
 class Attempt {
@@ -245,15 +259,24 @@ public:
     void set(std::string_view key, std::string_view value) {
         const Status status = try_set(key, value);
         if (status != Status::ok) {
-            throw Error(status, "ecf_failover: " + std::string(key) +
-                                    ": an unknown key, or a value that it does not take");
+            throw Error(status, "ecf_failover: " + refusal());
         }
     }
-    /// A key whose value is in seconds.
+    /// A key whose value is in seconds; a negative one is refused.
     void set(std::string_view key, std::chrono::milliseconds value) {
-        const std::uint64_t count = detail::count(value);
+        const std::uint64_t count = detail::not_negative(value, key);
         std::string fraction = std::to_string(1000 + count % 1000).substr(1);
         set(key, std::to_string(count / 1000) + '.' + fraction);
+    }
+
+    /// Why the last set was refused, with the key and what it takes; empty if it was taken.
+    std::string refusal() const {
+        std::string text;
+        const Status status =
+            detail::read(text, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
+                return ecf_client_refusal(handle_.get(), buffer, capacity, needed);
+            });
+        return status == Status::ok ? text : "a client that was moved from";
     }
 
     Status try_get(std::string_view key, std::string& value) const {
@@ -285,10 +308,10 @@ public:
     std::string explain(Kind kind, std::chrono::milliseconds horizon) const {
         std::string text;
         const auto number = static_cast<std::int32_t>(kind);
+        const std::uint64_t most = detail::not_negative(horizon, "the horizon");
         const Status status =
             detail::read(text, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
-                return ecf_client_explain(handle_.get(), number, detail::count(horizon), buffer,
-                                          capacity, needed);
+                return ecf_client_explain(handle_.get(), number, most, buffer, capacity, needed);
             });
         if (status != Status::ok) {
             throw Error(status, text);
@@ -417,11 +440,13 @@ public:
         std::chrono::milliseconds time;
     };
 
-    /// `now` is on any clock that goes forward.
+    /// `now` is on any clock that goes forward. A negative one is refused here; in next and
+    /// outcome, which throw nothing, it counts as time that stands still.
     Plan(Client& client, Kind kind, const Settings& settings, std::chrono::milliseconds now)
         : log_(client.log_),
           handle_(ecf_plan_new(client.get(), static_cast<std::int32_t>(kind),
-                               detail::pointers(settings).data(), detail::count(now))) {
+                               detail::pointers(settings).data(),
+                               detail::not_negative(now, "now"))) {
         if (!handle_) {
             throw Error(Status::argument,
                         "ecf_failover: no such kind, or a client that was moved from");

@@ -115,6 +115,7 @@ _FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
         ctypes.c_int32,
         [_Handle, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, _Size],
     ),
+    "ecf_client_refusal": (ctypes.c_int32, [_Handle, ctypes.c_char_p, ctypes.c_size_t, _Size]),
     "ecf_client_check": (ctypes.c_int32, [_Handle, ctypes.c_char_p, ctypes.c_size_t, _Size]),
     "ecf_client_explain": (
         ctypes.c_int32,
@@ -183,7 +184,7 @@ def version() -> str:
 
 
 class Reply:
-    """The story of one command: plain data."""
+    """What became of one command: plain data."""
 
     def __init__(self, handle: ctypes.c_void_p) -> None:
         try:
@@ -219,7 +220,7 @@ class Error(Exception):
         self.status = status
         #: Why: a line for each host.
         self.message = message
-        #: The command's story; None for a setting.
+        #: What became of the command; None for a setting.
         self.reply = reply
 
     def __str__(self) -> str:
@@ -239,7 +240,7 @@ class Rejected(Error):
 
 
 class Timeout(Error):
-    """ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached before a server confirmed the command."""
+    """The command's time was over before a server confirmed it; the message names the key."""
 
 
 class Unreachable(Error):
@@ -357,7 +358,7 @@ class Client:
         """Sets a key for the commands that start from now on; '' brings back its default."""
         status = Status(_library.ecf_client_set(self._handle, _bytes(key), _bytes(value)))
         if status is not Status.OK:
-            raise _error(status, f"{_string(_bytes(key))}: unknown, or a value that it does not take")
+            raise _error(status, self._read(_library.ecf_client_refusal))
 
     def get(self, key: Text) -> str:
         """The value of a key."""

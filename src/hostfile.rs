@@ -5,7 +5,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use crate::model::Endpoint;
+use crate::model::{Endpoint, quoted};
 
 /// No more than this is read of a hostfile.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -18,19 +18,19 @@ pub struct Hostfile {
     /// The backups, in the order of the file.
     pub backups: Vec<Endpoint>,
     /// The lines that could not be used, or not wholly.
-    pub bad_lines: Vec<BadLine>,
+    pub bad_lines: Vec<BadHostfileLine>,
 }
 
 /// A line of the hostfile that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadLine {
+pub struct BadHostfileLine {
     /// The line's number, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub why: String,
 }
 
-impl fmt::Display for BadLine {
+impl fmt::Display for BadHostfileLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.line, self.why)
     }
@@ -83,7 +83,7 @@ impl Hostfile {
                     );
                 }
             }
-            Err(why) => self.complain(number, format!("\"{}\": {why}", shown(word))),
+            Err(why) => self.complain(number, format!("{}: {why}", quoted(word))),
         }
         ControlFlow::Continue(())
     }
@@ -91,7 +91,7 @@ impl Hostfile {
     fn complain(&mut self, line: usize, why: String) {
         // A binary file taken for a hostfile has a bad line every few bytes.
         if self.bad_lines.len() < MAX_HOSTS {
-            self.bad_lines.push(BadLine { line, why });
+            self.bad_lines.push(BadHostfileLine { line, why });
         }
     }
 }
@@ -99,13 +99,6 @@ impl Hostfile {
 fn whole_lines(text: &[u8]) -> &[u8] {
     let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
     &text[..end]
-}
-
-fn shown(word: &[u8]) -> String {
-    const LONGEST: usize = 60;
-    let start = &word[..word.len().min(LONGEST)];
-    let dots = if word.len() > LONGEST { "..." } else { "" };
-    format!("{}{dots}", start.escape_ascii())
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 //! |-----------------|-----------------------------------------------------------------------------|
 //! | [`ffi`]         | the C ABI: pointers in, status out                                          |
 //! | [`shell`]       | one command as a shell runs it: exit status and output                      |
-//! | [`client`]      | one command = policy x network; writes the report                           |
+//! | [`client`]      | one command = policy x network; records what happens                        |
+//! | [`report`]      | what happened to one command: recorded once, printed in three ways          |
 //! | [`policy`]      | which host, when, and how long: a state machine without clock or sockets    |
 //! | [`health`]      | what is known of hosts beyond one command                                   |
 //! | [`command`]     | `ecflow_client`'s command line to a [`command::Command`], by one table      |
@@ -39,6 +40,7 @@ pub mod hostfile;
 pub mod model;
 pub mod net;
 pub mod policy;
+pub mod report;
 pub mod shell;
 mod sys;
 pub mod wire;

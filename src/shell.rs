@@ -103,9 +103,10 @@ fn end(reply: &Reply, signal: impl Fn() -> Option<u8>) -> u8 {
 fn check(client: &Client) -> u8 {
     let problems = client.check();
     print(&problems);
-    match problems.is_empty() {
-        true => SUCCESS,
-        false => FAILURE,
+    if problems.is_empty() {
+        SUCCESS
+    } else {
+        FAILURE
     }
 }
 
@@ -137,28 +138,11 @@ fn explain(client: &Client, kind: &[u8]) -> u8 {
 
 /// Every attempt: a line each for a person, JSON for a program.
 fn report(reply: &Reply) {
-    let json = reply.report();
-    if !io::stderr().is_terminal() {
-        complain(&json);
-        return;
+    if io::stderr().is_terminal() {
+        complain(&reply.timeline());
+    } else {
+        complain(&reply.report());
     }
-    let Ok(report) = serde_json::from_str::<serde_json::Value>(&json) else {
-        return;
-    };
-    let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let seconds = |value: &serde_json::Value| value.as_f64().unwrap_or(0.0) / 1_000.0;
-    for attempt in report["attempts"].as_array().into_iter().flatten() {
-        complain(&format!(
-            "{:10.3} s +{:.3}  {}:{}  {}  {}",
-            seconds(&attempt["start_ms"]),
-            seconds(&attempt["length_ms"]),
-            word(&attempt["host"]),
-            attempt["port"],
-            word(&attempt["outcome"]).replace("ECF_OUTCOME_", ""),
-            word(&attempt["note"])
-        ));
-    }
-    complain(&word(&report["summary"]));
 }
 
 /// Text of which a part may be missing where nobody reads it.

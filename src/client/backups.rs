@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// What a handle knows of its hostfiles: one, unless commands name their own.
 #[derive(Debug, Default)]
-pub(super) struct Backups(Vec<(Source, Known)>);
+pub(super) struct Backups(Vec<(Source, KnownHostfile)>);
 
 /// A handle remembers no more hostfiles than this.
 const MOST_SOURCES: usize = 16;
@@ -35,9 +35,9 @@ struct Source {
 
 /// What is known of one hostfile.
 #[derive(Clone, Debug, Default)]
-struct Known {
+struct KnownHostfile {
     list: Vec<Endpoint>,
-    seen: Option<Version>,
+    seen: Option<FileState>,
     bad_lines: Vec<String>,
     /// Why it could not be read the last time.
     unreadable: Option<String>,
@@ -46,13 +46,13 @@ struct Known {
 
 /// What changes when a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version {
+struct FileState {
     modified: (i64, i64),
     size: u64,
     inode: (u64, u64),
 }
 
-impl Version {
+impl FileState {
     fn of(metadata: &Metadata) -> Self {
         Self {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
@@ -93,12 +93,12 @@ pub(super) fn look(backups: &Mutex<Backups>, settings: &Settings, primary_port: 
 }
 
 impl Backups {
-    fn recall(&self, source: &Source) -> Known {
+    fn recall(&self, source: &Source) -> KnownHostfile {
         let known = self.0.iter().find(|(known, _)| known == source);
         known.map(|(_, known)| known.clone()).unwrap_or_default()
     }
 
-    fn remember(&mut self, source: Source, known: Known) {
+    fn remember(&mut self, source: Source, known: KnownHostfile) {
         self.0.retain(|(other, _)| *other != source);
         if self.0.len() == MOST_SOURCES {
             self.0.remove(0);
@@ -107,7 +107,7 @@ impl Backups {
     }
 }
 
-impl Known {
+impl KnownHostfile {
     fn look(&mut self, source: &Source) -> Look {
         let problems_before = self.problems();
         match self.read_if_changed(source) {
@@ -139,7 +139,7 @@ impl Known {
         }
     }
 
-    fn take(&mut self, source: &Source, version: Version, hostfile: Hostfile) {
+    fn take(&mut self, source: &Source, version: FileState, hostfile: Hostfile) {
         let path = source.path.display();
         self.seen = Some(version);
         self.unreadable = None;
@@ -158,17 +158,17 @@ impl Known {
     }
 
     /// A list that is in use waits for a quiet file; where there is none, any is better.
-    fn read_if_changed(&self, source: &Source) -> io::Result<Option<(Version, Hostfile)>> {
+    fn read_if_changed(&self, source: &Source) -> io::Result<Option<(FileState, Hostfile)>> {
         let has_list = !self.list.is_empty();
         let (mut file, metadata) = file::open_regular(&source.path)?;
-        let version = Version::of(&metadata);
+        let version = FileState::of(&metadata);
         if self.seen == Some(version) || (has_list && !is_quiet(&metadata)) {
             return Ok(None);
         }
         let mut text = Vec::new();
         let limit = MAX_BYTES as u64 + 1;
         Read::by_ref(&mut file).take(limit).read_to_end(&mut text)?;
-        let is_torn = Version::of(&file.metadata()?) != version;
+        let is_torn = FileState::of(&file.metadata()?) != version;
         if is_torn && has_list {
             return Ok(None);
         }

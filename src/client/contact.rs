@@ -4,11 +4,10 @@
 use std::path::PathBuf;
 
 use super::certificates::Trusted;
-use super::log::Secrets;
 use super::native::Refusal;
 use crate::config::{Protocol, Settings};
 use crate::credentials::TokenFile;
-use crate::model::{Endpoint, Secret};
+use crate::model::{Endpoint, Secret, Secrets};
 use crate::net::Security;
 use crate::sys::file;
 

@@ -4,12 +4,11 @@
 use std::io;
 use std::path::Path;
 
-use super::log::Secrets;
 use super::native::{Refusal, Sender};
-use crate::command::Invocation;
+use crate::command::Command;
 use crate::config::Settings;
 use crate::credentials::{PasswordFile, crypt};
-use crate::model::{Endpoint, Secret};
+use crate::model::{Endpoint, Secret, Secrets};
 use crate::sys::file;
 use crate::wire::{UserIdentity, UserOrigin};
 
@@ -40,10 +39,10 @@ impl Login {
     /// Reads what is needed, once for each command.
     pub(super) fn read(
         settings: &Settings,
-        invocation: Option<&Invocation>,
+        command: Option<&Command>,
         sender: &Sender,
     ) -> Result<Self, Refusal> {
-        let user = invocation.and_then(|given| given.user.as_deref());
+        let user = command.and_then(|given| given.user.as_deref());
         let custom = user.unwrap_or(&settings.user);
         let (name, origin) = match custom {
             [] => (login_name(sender)?, UserOrigin::Login),
@@ -53,7 +52,7 @@ impl Login {
             UserOrigin::Login => ("ECF_PASSWD", &settings.password_file),
             UserOrigin::Custom => ("ECF_CUSTOM_PASSWD", &settings.custom_password_file),
         };
-        let given = invocation.and_then(|given| given.password.clone());
+        let given = command.and_then(|given| given.password.clone());
         let passwords = match (given, path) {
             (Some(password), _) => Passwords::Given(password),
             (None, None) => Passwords::None,

@@ -1,5 +1,5 @@
 //! The client: joins the layers. One command is a policy that says where and when, a
-//! transport that makes the attempts, and a story that is told at the end.
+//! transport that makes the attempts, and a report of what happened.
 
 mod backups;
 #[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
@@ -10,25 +10,26 @@ mod log;
 mod login;
 mod memory;
 mod native;
+mod notes;
 mod plan;
 mod racing;
 mod reply;
-mod story;
-mod text;
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-pub use log::{Level, Sink};
+pub use crate::model::Level;
+pub use log::Sink;
+pub(crate) use notes::Notes;
 pub use plan::Plan;
 pub use reply::Reply;
 
-use crate::command::Purpose;
+use crate::command::{self, CommandLine, Purpose};
 use crate::config::{Configuration, KeyError, Memory, Profile, Settings};
 use crate::model::{
-    AttemptResult, Cure, Endpoint, Kind, Millis, Outcome, Repeat, Stage, Status, TaskIdentity,
-    without_repeats,
+    AttemptResult, Cure, Endpoint, Kind, Millis, Outcome, Repeat, Secrets, Stage, Status,
+    TaskIdentity, without_repeats,
 };
 use crate::net::{AddressBook, Cancel, CancelWatch, Connector};
 use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
@@ -37,7 +38,6 @@ use crate::sys::{clock, wait};
 use backups::Backups;
 use line::Line;
 use log::Log;
-use log::Secrets;
 use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit};
 use plan::Errand;
 
@@ -56,12 +56,14 @@ struct Shared {
     backups: Mutex<Backups>,
     addresses: AddressBook,
     memory: memory::Store,
-    home: Mutex<Option<Home>>,
+    home: Mutex<Option<JobHome>>,
     sender: Sender,
+    /// Why the last setting was refused; empty if it was taken.
+    refusal: Mutex<String>,
 }
 
 /// The backup that took a job's init: it has the job, so it is preferred from then on.
-struct Home {
+struct JobHome {
     job: TaskIdentity,
     endpoint: Endpoint,
 }
@@ -104,12 +106,8 @@ pub struct DelegatedAttempt<'a> {
     /// How many milliseconds it may take, the command's deadline included.
     pub limit: Millis,
     cancel: CancelWatch<'a>,
-    secrets: Secrets,
-    note: Vec<u8>,
+    notes: Notes,
 }
-
-/// The notes of one attempt are cut at this length, so that a report stays bounded.
-const LONGEST_NOTE: usize = 1_000;
 
 impl DelegatedAttempt<'_> {
     /// Whether the command has been cancelled meanwhile.
@@ -124,11 +122,16 @@ impl DelegatedAttempt<'_> {
 
     /// Adds the caller's words to the report; the first 1,000 bytes of all notes count.
     pub fn note(&mut self, text: &[u8]) {
-        if !self.note.is_empty() {
-            self.note.extend(b"; ");
-        }
-        self.note.extend(self.secrets.redacted(text.to_vec()));
-        self.note.truncate(LONGEST_NOTE);
+        self.notes.add(text);
+    }
+
+    /// The notes so far; they may be given back by [`DelegatedAttempt::set_notes`].
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    pub(crate) fn set_notes(&mut self, notes: Notes) {
+        self.notes = notes;
     }
 }
 
@@ -158,6 +161,7 @@ impl Client {
                 memory: memory::Store::default(),
                 home: Mutex::new(None),
                 sender: Sender::default(),
+                refusal: Mutex::default(),
             }),
         }
     }
@@ -167,17 +171,30 @@ impl Client {
     ///
     /// # Errors
     /// An unknown key or a value that it does not take; then nothing has changed, and the
-    /// reason is in the log too.
+    /// reason is in the log too, and kept for [`Client::refusal`].
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<(), KeyError> {
         let outcome = {
             let mut configuration = self.shared.configuration.lock();
             Arc::make_mut(&mut configuration).set(key, value)
         };
-        if let Err(why) = &outcome {
-            let log = self.log(&self.configuration());
-            log.line(Level::Warn, format_args!("setting.refused {why}"));
+        match &outcome {
+            Ok(()) => self.shared.refusal.lock().clear(),
+            Err(why) => self.refuse_setting(why),
         }
         outcome
+    }
+
+    /// Keeps and logs why a setting was refused.
+    pub(crate) fn refuse_setting(&self, why: &dyn std::fmt::Display) {
+        let log = self.log(&self.configuration());
+        log.line(Level::Warn, format_args!("setting.refused {why}"));
+        *self.shared.refusal.lock() = log.secrets.redacted_message(why.to_string());
+    }
+
+    /// Why the last [`Client::set`] was refused; empty if it was taken.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        self.shared.refusal.lock().clone()
     }
 
     /// The text of a key: what was given, else its default.
@@ -303,10 +320,14 @@ impl Client {
         let start = SystemClock.start();
         let configuration = self.configuration();
         let settings = configuration.settings();
-        let read = match settings.no_ecf {
-            true => Err(no_ecf()),
-            false => usable(&configuration)
-                .and_then(|()| NativeCommand::read(argv, wanted, settings, &self.shared.sender)),
+        let secrets = command::secrets_in(argv, &settings.task.password);
+        let line = CommandLine::read(argv, &secrets);
+        let read = match line {
+            // Told from the tables, whatever the settings are.
+            Ok(ref line) if let Some(answer) = line.answer() => Err(Refusal::answer(answer)),
+            _ if settings.no_ecf => Err(no_ecf()),
+            line => usable(&configuration)
+                .and_then(|()| NativeCommand::read(line, wanted, settings, &self.shared.sender)),
         };
         let native = match read {
             Ok(native) => native,
@@ -326,7 +347,7 @@ impl Client {
             attempt_limit: native.attempt_limit(),
             timeout: match native.command.purpose {
                 Purpose::Progress => settings.progress_timeout,
-                Purpose::Control => None,
+                Purpose::JobBegin | Purpose::Control => None,
             },
             debug: native.debug,
             secrets: native.secrets.clone(),
@@ -366,11 +387,11 @@ impl Client {
 
     fn remember_home(&self, native: &NativeCommand, settings: &Settings, reply: &Reply) {
         if settings.profile == Profile::Fast
-            && native.command.name == "init"
+            && native.command.purpose == Purpose::JobBegin
             && reply.status == Status::Ok
         {
             let endpoint = reply.answered_by.clone();
-            *self.shared.home.lock() = endpoint.map(|endpoint| Home {
+            *self.shared.home.lock() = endpoint.map(|endpoint| JobHome {
                 job: settings.task.clone(),
                 endpoint,
             });
@@ -407,8 +428,7 @@ impl Client {
                 number,
                 limit,
                 cancel,
-                secrets: secrets.clone(),
-                note: Vec::new(),
+                notes: Notes::without(secrets.clone()),
             };
             let outcome = attempt(&mut delegated);
             AttemptResult {
@@ -416,7 +436,7 @@ impl Client {
                 stage: Stage::Callback,
                 fault: None,
                 errno: 0,
-                what: delegated.note,
+                what: delegated.notes.into_text(),
                 cure: Cure::Retry,
             }
         });
@@ -441,6 +461,7 @@ impl Client {
         };
         let mut plan = self.begin(&configuration, &errand(kind, settings), now);
         if let Some(refusal) = refusal {
+            let refusal = refusal.without(&Secrets::from(&settings.task.password));
             plan.refuse(refusal.status, refusal.message);
         }
         plan
@@ -506,7 +527,7 @@ fn no_ecf() -> Refusal {
     }
 }
 
-impl Home {
+impl JobHome {
     /// Whether it is of the job that speaks now; its process id may be told in other words.
     fn is_of(&self, task: &TaskIdentity) -> bool {
         let other = TaskIdentity {
@@ -519,10 +540,11 @@ impl Home {
 
 fn usable(configuration: &Configuration) -> Result<(), Refusal> {
     let problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::config(problems.join("\n"))),
+    if problems.is_empty() {
+        return Ok(());
     }
+    let secrets = Secrets::from(&configuration.settings().task.password);
+    Err(Refusal::config(problems.join("\n")).without(&secrets))
 }
 
 fn primary(settings: &Settings) -> Endpoint {

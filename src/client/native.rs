@@ -6,18 +6,16 @@ use once_cell::sync::OnceCell;
 
 use super::contact::{Contact, Format};
 use super::line::Line;
-use super::log::Secrets;
 use super::login::{self, Login};
-use super::text;
-use crate::command::{self, Command, CommandError, Doubt, Invocation, Surroundings, Understood};
+use crate::command::{self, Command, CommandError, CommandLine, QueryFailure, Surroundings};
 use crate::config::{Profile, Settings};
 use crate::model::{
-    AttemptResult, Cure, Endpoint, Fault, Kind, Millis, Outcome, Secret, Stage, Status,
+    AttemptResult, Cure, Endpoint, Fault, Kind, Millis, Outcome, Secrets, Stage, Status,
     TaskIdentity,
 };
 use crate::net::{Exchange, Limits, Patience, Receiver, Security};
 use crate::sys::{clock, identity};
-use crate::wire::{self, Base, FrameReader, HttpReader, HttpStatus, Reply, Request};
+use crate::wire::{self, Answer, BadFrame, Base, FrameReader, HttpReader, HttpStatus, Request};
 
 /// How long a connection may take when no key says so, and a TLS handshake.
 const CONNECT_LIMIT: Millis = 5_000;
@@ -53,29 +51,33 @@ impl Refusal {
     pub(super) fn config(message: String) -> Self {
         Self::new(Status::Config, message)
     }
+
+    /// No server is needed: this is the answer.
+    pub(super) fn answer(text: &[u8]) -> Self {
+        Self {
+            text: text.to_vec(),
+            ..Self::new(Status::Ok, "answered without a server".into())
+        }
+    }
+
+    /// The same without secrets in its words.
+    pub(super) fn without(self, secrets: &Secrets) -> Self {
+        Self {
+            message: secrets.redacted_message(self.message),
+            ..self
+        }
+    }
 }
 
-/// What is wrong with a command line, told without the passwords that may stand in it: a
-/// message quotes words, and may cut or escape them.
-fn refusal(error: CommandError, argv: &[Vec<u8>], around: &Surroundings<'_>) -> Refusal {
-    let status = match error {
-        CommandError::Environment { .. } => Status::Config,
-        _ => Status::Argument,
-    };
-    let mut secrets = Secrets::from(&around.task.password);
-    command::passwords_in(argv).for_each(|word| secrets.add(&Secret::from(word)));
-    let clean: Vec<_> = argv
-        .iter()
-        .map(|word| secrets.redacted(word.clone()))
-        .collect();
-    let message = match clean == argv {
-        true => error.to_string(),
-        false => command::parse(&clean, around).map_or_else(
-            |error| error.to_string(),
-            |_| "a word that holds a password cannot be used".to_owned(),
-        ),
-    };
-    Refusal::new(status, message)
+impl From<CommandError> for Refusal {
+    /// What is wrong with a command line is told without the passwords that stand in it.
+    fn from(error: CommandError) -> Self {
+        let status = match error {
+            CommandError::Environment { .. } => Status::Config,
+            _ => Status::Argument,
+        };
+        Self::new(status, error.to_string())
+    }
 }
 
 /// A command line, read and checked, with all that is needed to send it.
@@ -103,12 +105,14 @@ enum Speaker {
 
 /// How long connecting may take.
 pub(super) fn connect_limit(settings: &Settings) -> Millis {
-    settings.connect_timeout.unwrap_or(CONNECT_LIMIT)
+    let limit = settings.failover_connect_timeout;
+    limit.or(settings.connect_timeout).unwrap_or(CONNECT_LIMIT)
 }
 
 /// How long a name may be looked up.
 pub(super) fn patience(settings: &Settings) -> Patience {
-    let unknown = settings.connect_timeout.unwrap_or(LOOK_UP_LIMIT);
+    let given = settings.failover_connect_timeout;
+    let unknown = given.or(settings.connect_timeout).unwrap_or(LOOK_UP_LIMIT);
     let known = match settings.profile {
         Profile::Ecflow => KNOWN_NAME_LIMIT,
         Profile::Fast => KNOWN_NAME_LIMIT_FAST,
@@ -162,9 +166,9 @@ pub(super) fn problems(settings: &Settings, sender: &Sender) -> Vec<String> {
 }
 
 impl NativeCommand {
-    /// Reads a command line for the caller that expects `wanted` commands.
+    /// Reads the words of a command line for the caller that expects `wanted` commands.
     pub(super) fn read(
-        argv: &[Vec<u8>],
+        line: Result<CommandLine<'_>, CommandError>,
         wanted: Wanted,
         settings: &Settings,
         sender: &Sender,
@@ -173,56 +177,46 @@ impl NativeCommand {
             task: &settings.task,
             read_file: &super::backups::read_definition,
         };
-        let understood =
-            command::parse(argv, &around).map_err(|error| refusal(error, argv, &around))?;
-        let invocation = match understood {
-            Understood::Send(invocation) => *invocation,
-            Understood::Answer(text) => {
-                return Err(Refusal {
-                    text,
-                    ..Refusal::new(Status::Ok, "answered without a server".into())
-                });
-            }
-        };
-        wanted.check(&invocation.command)?;
-        Self::prepare(invocation, settings, sender)
+        let command = line?.command(&around)?;
+        wanted.check(&command)?;
+        let mut secrets = Secrets::from(&settings.task.password);
+        command
+            .password
+            .iter()
+            .for_each(|secret| secrets.add(secret));
+        Self::prepare(command, settings, sender).map_err(|refusal| refusal.without(&secrets))
     }
 
     /// Reads the files that sending needs, and tries them on the primary.
-    fn prepare(
-        invocation: Invocation,
-        settings: &Settings,
-        sender: &Sender,
-    ) -> Result<Self, Refusal> {
+    fn prepare(command: Command, settings: &Settings, sender: &Sender) -> Result<Self, Refusal> {
         let mut secrets = Secrets::from(&settings.task.password);
         let primary = Endpoint {
-            host: invocation
+            host: command
                 .host
                 .clone()
                 .unwrap_or_else(|| settings.host.clone()),
-            port: invocation.port.unwrap_or(settings.port),
+            port: command.port.unwrap_or(settings.port),
         };
-        let mut contact = Contact::read(settings, invocation.protocol, sender.host())?;
+        let mut contact = Contact::read(settings, command.protocol, sender.host())?;
         contact.security(&primary).map_err(Refusal::config)?;
         contact.keep_quiet_about(&mut secrets);
         contact.warn_of_missing_token(&primary);
-        let speaker = match invocation.command.kind {
+        let speaker = match command.kind {
             Kind::Task => Speaker::Job(TaskIdentity {
-                remote_id: invocation.remote_id.clone(),
+                remote_id: command.remote_id.clone(),
                 ..settings.task.clone()
             }),
             Kind::User | Kind::Ping => {
-                let login = Login::read(settings, Some(&invocation), sender)?;
+                let login = Login::read(settings, Some(&command), sender)?;
                 login.identity(&primary).map_err(Refusal::config)?;
                 login.keep_quiet_about(&mut secrets);
                 Speaker::User(login)
             }
         };
-        let command = invocation.command;
         Ok(Self {
             primary,
-            debug: invocation.debug,
             patience: patience(settings),
+            debug: command.debug,
             limits: limits(settings, command.reply_limit, contact.handshakes()),
             stage_limit: settings.connect_timeout,
             secrets,
@@ -241,7 +235,7 @@ impl NativeCommand {
     /// The longest that one attempt may take: all stages, for the command and for what the
     /// server is asked before.
     pub(super) fn attempt_limit(&self) -> Millis {
-        let exchanges = self.command.questions.len() as Millis + 1;
+        let exchanges = self.command.queries.len() as Millis + 1;
         self.limits.whole.saturating_mul(exchanges)
     }
 
@@ -262,8 +256,8 @@ impl NativeCommand {
             endpoint,
             security: &security,
         };
-        for question in &self.command.questions {
-            let asked = self.converse(&question.request(), &site, &mut line, end);
+        for query in &self.command.queries {
+            let asked = self.converse(&query.request(), &site, &mut line, end);
             let answer = asked.and_then(|heard| {
                 let reply = wire::decode(&heard.body);
                 reply.map_err(|why| unsent(Stage::Reply, why.to_string().into_bytes()))
@@ -272,10 +266,10 @@ impl NativeCommand {
                 Ok(answer) => answer,
                 Err(result) => return not_yet_sent(result),
             };
-            match question.check(&answer) {
+            match query.check(&answer) {
                 Ok(()) => {}
-                Err(Doubt::Strange(why)) => return unsent(Stage::Reply, why.into_bytes()),
-                Err(Doubt::Refused(why)) => {
+                Err(QueryFailure::Strange(why)) => return unsent(Stage::Reply, why.into_bytes()),
+                Err(QueryFailure::Refused(why)) => {
                     return AttemptResult {
                         outcome: Outcome::Rejected,
                         ..unsent(Stage::Reply, why.into_bytes())
@@ -331,8 +325,7 @@ impl NativeCommand {
         line: &mut Line<'_, '_>,
         body: &[u8],
     ) -> Result<Heard, AttemptResult> {
-        let frame = wire::frame(body)
-            .map_err(|why| unprepared(format!("the request is too large: {why}")))?;
+        let frame = wire::frame(body).map_err(|why| too_large(&why))?;
         let mut inbox = FrameInbox(FrameReader::new(self.max_reply));
         let address_remark = line.exchange(exchange, &frame, &mut inbox)?;
         let surplus: &[u8] = match inbox.0.has_surplus() {
@@ -399,15 +392,15 @@ impl NativeCommand {
         }
         let told = |outcome, words: &str| (outcome, words.as_bytes().to_vec());
         match reply {
-            Reply::Error(words) => (Outcome::Rejected, words),
-            Reply::Halted => told(Outcome::Halted, "the server is halted"),
-            Reply::Wait => told(Outcome::Wait, "the expression is false"),
-            Reply::Zombie => told(Outcome::Zombie, "the server takes the task for a zombie"),
+            Answer::Error(words) => (Outcome::Rejected, words),
+            Answer::Halted => told(Outcome::Halted, "the server is halted"),
+            Answer::Wait => told(Outcome::Wait, "the expression is false"),
+            Answer::Zombie => told(Outcome::Zombie, "the server takes the task for a zombie"),
             reply => {
-                *text = text::printed(&self.command, &reply, endpoint, took);
+                *text = command::printed(&self.command, &reply, endpoint, took);
                 match &reply {
-                    Reply::Group(replies) if text::has_error(replies) => {
-                        (Outcome::Rejected, text::group_errors(replies))
+                    Answer::Group(replies) if command::has_error(replies) => {
+                        (Outcome::Rejected, command::group_errors(replies))
                     }
                     _ => told(Outcome::Ok, ""),
                 }
@@ -474,7 +467,15 @@ fn unprepared(what: String) -> AttemptResult {
     }
 }
 
-/// What became of a question: whatever it was, the command itself was not sent.
+/// No server takes such a request.
+fn too_large(why: &BadFrame) -> AttemptResult {
+    AttemptResult {
+        cure: Cure::Nobody("the request is too large"),
+        ..unsent(Stage::Prepare, why.to_string().into_bytes())
+    }
+}
+
+/// What became of a query: whatever it was, the command itself was not sent.
 fn not_yet_sent(result: AttemptResult) -> AttemptResult {
     AttemptResult {
         outcome: match result.outcome {
@@ -580,5 +581,28 @@ impl Receiver for HttpInbox {
 
     fn progress(&self) -> String {
         self.0.progress()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connecting_has_a_limit_of_its_own_before_that_of_every_stage() {
+        let mut settings = Settings::default();
+        assert_eq!(connect_limit(&settings), CONNECT_LIMIT);
+        settings.connect_timeout = Some(7_000);
+        assert_eq!(connect_limit(&settings), 7_000);
+        settings.failover_connect_timeout = Some(200);
+        assert_eq!(connect_limit(&settings), 200);
+        assert_eq!(limits(&settings, 190_000, 0).write, 7_000);
+    }
+
+    #[test]
+    fn a_request_that_is_too_large_is_told_as_that() {
+        let result = too_large(&BadFrame::NoFrame(1 << 33));
+        assert_eq!(result.cure, Cure::Nobody("the request is too large"));
+        assert!(result.what.starts_with(b"a request of 8589934592 bytes "));
     }
 }

@@ -1,4 +1,4 @@
-//! One command under way: the policy, the hosts that it chooses from, and the story so far.
+//! One command under way: the policy, the hosts that it chooses from, and the report so far.
 //!
 //! The blocking sends, the delegation and `ecf_plan_*` all run this and nothing else.
 
@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::backups;
-use super::log::{Level, Log, Secrets};
+use super::log::Log;
 use super::memory::Memory;
 use super::reply::Reply;
-use super::story::Story;
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
-    AttemptResult, Cure, Endpoint, Event, Fault, HostIndex, Kind, Millis, Outcome, Repeat, Stage,
-    Status, outcome_name, without_repeats,
+    AttemptResult, Cure, Endpoint, Event, Fault, HostIndex, Kind, Level, Millis, Outcome, Repeat,
+    Secrets, Stage, Status, outcome_name, without_repeats,
 };
 use crate::net::CancelWatch;
 use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules};
+use crate::report::Report;
 use crate::sys::chance;
 
 /// What is sent, as far as the policy and the report are concerned.
@@ -54,7 +54,9 @@ pub struct Plan {
     /// The hosts as the memory knows them.
     keys: Vec<HostKey>,
     home: Option<Endpoint>,
-    story: Story,
+    report: Report,
+    /// A deadline of the command's own, beside ECF_TIMEOUT.
+    own_timeout: Option<Millis>,
     now: Millis,
     attempts: u32,
     under_way: Vec<UnderWay>,
@@ -127,9 +129,9 @@ impl Plan {
                 errand.name, errand.primary, timeout
             ),
         );
-        let mut story = Story::new(errand.name, errand.kind, now);
+        let mut report = Report::new(errand.name, errand.kind, now);
         for warning in &errand.warnings {
-            story.warn(warning);
+            report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
         Self {
@@ -139,7 +141,8 @@ impl Plan {
             hosts: vec![errand.primary.clone()],
             keys: vec![HostKey::of(&errand.primary)],
             home: errand.home.clone(),
-            story,
+            report,
+            own_timeout: errand.timeout,
             now,
             attempts: 0,
             under_way: Vec::new(),
@@ -161,10 +164,9 @@ impl Plan {
         self.shared.cancel.watch_since(self.cancel_count)
     }
 
-    /// Ends the plan before it began.
+    /// Ends the plan before it began, with words that hold no secret.
     pub(super) fn refuse(&mut self, status: Status, message: String) {
-        let message = self.log.secrets.redacted(message.into_bytes());
-        self.message = String::from_utf8_lossy(&message).into_owned();
+        self.message = message;
         self.end(status);
     }
 
@@ -292,7 +294,7 @@ impl Plan {
         let primary_port = self.hosts[0].port;
         let look = backups::look(&self.shared.backups, self.settings(), primary_port);
         for problem in &look.problems {
-            self.story.warn(problem);
+            self.report.warn(problem);
             if look.is_news {
                 let line = format_args!("hostfile.problem {problem}");
                 self.log.line(Level::Warn, line);
@@ -383,7 +385,7 @@ impl Plan {
             ..result
         };
         self.log_attempt(&attempt, &result);
-        self.story.tell(
+        self.report.record(
             attempt.number,
             &attempt.endpoint,
             attempt.begin,
@@ -438,6 +440,10 @@ impl Plan {
             return;
         }
         self.over = Some(status);
+        if status == Status::Timeout {
+            let (key, value) = self.limit();
+            self.report.limited_by(key, value);
+        }
         let level = match status {
             Status::Ok => Level::Info,
             _ => Level::Error,
@@ -451,6 +457,20 @@ impl Plan {
                 self.message
             ),
         );
+    }
+
+    /// The key whose time was over when the time was over.
+    fn limit(&self) -> (&'static str, Millis) {
+        let settings = self.settings();
+        let progress = self.own_timeout.unwrap_or(Millis::MAX);
+        let is_zombie = self.report.last_outcome() == Some(Outcome::Zombie);
+        if is_zombie && settings.zombie_timeout < settings.timeout.min(progress) {
+            ("ECF_ZOMBIE_TIMEOUT", settings.zombie_timeout)
+        } else if progress < settings.timeout {
+            ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)
+        } else {
+            ("ECF_TIMEOUT", settings.timeout)
+        }
     }
 
     /// Where the attempt goes that is under way, else where the last one went; the primary
@@ -481,20 +501,20 @@ impl Plan {
     /// The report as JSON, complete or so far.
     #[must_use]
     pub fn report(&self) -> String {
-        self.story.report(self.over, &self.message, self.now)
+        self.report.json(self.over, &self.message, self.now)
     }
 
     /// The end of the command, with `text` as what ecflow_client would print.
     pub(super) fn into_reply(self, text: Vec<u8>) -> Reply {
         let status = self.over.unwrap_or(Status::Internal);
-        let error = match (status, self.story.attempts()) {
+        let error = match (status, self.report.attempts()) {
             (Status::Ok, _) => Vec::new(),
-            (_, 0) if self.message.is_empty() => status.text().as_bytes().to_vec(),
+            (_, 0) if self.message.is_empty() => self.report.why(status).into_bytes(),
             (_, 0) => self.message.clone().into_bytes(),
-            _ => self.story.error_lines(),
+            _ => self.report.error_lines(),
         };
-        let answered_by = self.story.answered_by().cloned();
-        let attempts = self.story.attempts();
+        let answered_by = self.report.answered_by().cloned();
+        let attempts = self.report.attempts();
         Reply {
             status,
             text: match status {
@@ -505,7 +525,7 @@ impl Plan {
             error,
             answered_by,
             attempts,
-            story: self.story,
+            report: self.report,
             message: self.message,
             end: self.now,
         }

@@ -1,9 +1,9 @@
 //! What a caller gets at the end of a command.
 
-use super::story::Story;
 use crate::model::{Endpoint, Kind, Millis, Status};
+use crate::report::Report;
 
-/// The story of one command, success or not.
+/// What became of one command, success or not.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// How it ended.
@@ -16,13 +16,13 @@ pub struct Reply {
     /// Who confirmed or refused the command.
     pub answered_by: Option<Endpoint>,
     pub(super) attempts: u32,
-    pub(super) story: Story,
+    pub(super) report: Report,
     pub(super) message: String,
     pub(super) end: Millis,
 }
 
 impl Reply {
-    /// The story of a command that was not even begun.
+    /// The reply to a command that was not even begun.
     #[must_use]
     pub fn refused(status: Status, message: &str) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Reply {
             error: message.as_bytes().to_vec(),
             answered_by: None,
             attempts: 0,
-            story: Story::new("", Kind::User, 0),
+            report: Report::new("", Kind::User, 0),
             message: message.to_owned(),
             end: 0,
         }
@@ -40,8 +40,14 @@ impl Reply {
     /// Every attempt, as JSON.
     #[must_use]
     pub fn report(&self) -> String {
-        self.story
-            .report(Some(self.status), &self.message, self.end)
+        self.report.json(Some(self.status), &self.message, self.end)
+    }
+
+    /// Every attempt as a line, and the summary, for a person.
+    #[must_use]
+    pub fn timeline(&self) -> String {
+        self.report
+            .timeline(Some(self.status), &self.message, self.end)
     }
 
     /// How many attempts were made.

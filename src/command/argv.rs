@@ -1,11 +1,13 @@
 //! The grammar of the command line: options, their words, and what goes beside a command.
 
-use super::table::{Arity, COMMANDS, Draft, NOT_OFFERED, Row};
-use super::{CommandError, Invocation, Surroundings, Understood, help, shown};
+use super::draft::Draft;
+use super::quoting::Quoting;
+use super::table::{Arity, COMMANDS, CommandRow, InGroup, NOT_OFFERED};
+use super::{Command, CommandError, Surroundings, Understood, help};
 use crate::config::Protocol;
-use crate::model::{Host, Kind, Secret, TaskIdentity, parse_port};
+use crate::model::{Host, Kind, Secret, Secrets, TaskIdentity, parse_port, quoted};
 
-/// An option that goes beside a command.
+/// What an option does that goes beside a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Beside {
     Host,
@@ -31,6 +33,35 @@ pub struct BesideRow {
     pub words: &'static str,
     /// What it does, in one line.
     pub meaning: &'static str,
+    /// The only command that it goes with; `None` for all.
+    goes_with: Option<&'static str>,
+    /// Whether a following word that begins with two dashes, and is no option, is its value.
+    takes_dashes: bool,
+    /// Whether its words must not be told.
+    is_secret: bool,
+}
+
+impl BesideRow {
+    const fn with(self, command: &'static str) -> Self {
+        Self {
+            goes_with: Some(command),
+            ..self
+        }
+    }
+
+    const fn dashes(self) -> Self {
+        Self {
+            takes_dashes: true,
+            ..self
+        }
+    }
+
+    const fn secret(self) -> Self {
+        Self {
+            is_secret: true,
+            ..self
+        }
+    }
 }
 
 const fn beside(
@@ -46,6 +77,9 @@ const fn beside(
         arity,
         words,
         meaning,
+        goes_with: None,
+        takes_dashes: false,
+        is_secret: false,
     }
 }
 
@@ -55,10 +89,10 @@ pub const BESIDE: &[BesideRow] = &[
     beside("host", Beside::Host, Arity::One, "HOST", "the primary's host, before ECF_HOST"),
     beside("port", Beside::Port, Arity::One, "PORT", "the primary's port, before ECF_PORT"),
     beside("rid", Beside::Rid, Arity::One, "RID", "the job's process id or batch id, before ECF_RID"),
-    beside("add", Beside::Add, Arity::Many, "NAME=VALUE...", "with --init: variables to add to the task"),
-    beside("remove", Beside::Remove, Arity::Many, "NAME...", "with --complete: variables to remove from the task"),
+    beside("add", Beside::Add, Arity::Many, "NAME=VALUE...", "with --init: variables to add to the task").with("init"),
+    beside("remove", Beside::Remove, Arity::Many, "NAME...", "with --complete: variables to remove from the task").with("complete"),
     beside("user", Beside::User, Arity::One, "USER", "the custom user, before ECF_USER"),
-    beside("password", Beside::Password, Arity::One, "PASSWORD", "the user's password, before the password files"),
+    beside("password", Beside::Password, Arity::One, "PASSWORD", "the user's password, before the password files").dashes().secret(),
     beside("ssl", Beside::Protocol(Protocol::Ssl), Arity::None, "", "speak TLS, before ECF_SSL and ECF_HOST_PROTOCOL"),
     beside("http", Beside::Protocol(Protocol::Http), Arity::None, "", "speak HTTP"),
     beside("https", Beside::Protocol(Protocol::Https), Arity::None, "", "speak HTTPS"),
@@ -72,7 +106,7 @@ const SHORT: &[(&[u8], &str)] = &[(b"-h", "help"), (b"-v", "version"), (b"-d", "
 
 #[derive(Clone, Copy)]
 enum OptionName {
-    Command(&'static Row),
+    Command(&'static CommandRow),
     Beside(&'static BesideRow),
     NotOffered(&'static str, &'static str),
 }
@@ -94,16 +128,23 @@ impl OptionName {
         }
     }
 
-    /// Whether a following word that begins with two dashes, and is no option, is a value.
     fn takes_dashes(self) -> bool {
-        matches!(
-            self.name(),
-            "label" | "abort" | "alter" | "meter" | "wait" | "msg" | "password"
-        )
+        match self {
+            Self::Command(row) => row.takes_dashes,
+            Self::Beside(row) => row.takes_dashes,
+            Self::NotOffered(..) => false,
+        }
+    }
+
+    fn takes_empty(self) -> bool {
+        match self {
+            Self::Command(row) => row.takes_empty,
+            Self::Beside(_) | Self::NotOffered(..) => false,
+        }
     }
 }
 
-/// The words of one command line, sorted.
+/// The words of one command, sorted.
 pub(super) struct Words<'a> {
     /// The command's own.
     pub(super) values: Vec<&'a [u8]>,
@@ -114,24 +155,25 @@ pub(super) struct Words<'a> {
     /// `--rid`, when given.
     pub(super) rid: Option<&'a [u8]>,
     pub(super) around: &'a Surroundings<'a>,
+    /// How messages quote them.
+    pub(super) quoting: Quoting<'a>,
 }
 
-impl<'a> Words<'a> {
-    fn new(around: &'a Surroundings<'a>) -> Self {
-        Self {
-            values: Vec::new(),
-            add: Vec::new(),
-            remove: Vec::new(),
-            rid: None,
-            around,
-        }
+impl Words<'_> {
+    /// A word for a message.
+    pub(super) fn shown(&self, word: &[u8]) -> String {
+        self.quoting.word(word)
     }
 }
 
-/// What stands on a command line.
-struct Line<'a> {
-    row: Option<&'static Row>,
-    words: Words<'a>,
+/// A command line whose options are known; what their words mean is still to be read.
+pub struct CommandLine<'a> {
+    row: Option<&'static CommandRow>,
+    beside: Vec<&'static BesideRow>,
+    values: Vec<&'a [u8]>,
+    add: Vec<&'a [u8]>,
+    remove: Vec<&'a [u8]>,
+    rid: Option<&'a [u8]>,
     host: Option<Host>,
     port: Option<u16>,
     user: Option<&'a [u8]>,
@@ -139,129 +181,138 @@ struct Line<'a> {
     protocol: Option<Protocol>,
     debug: bool,
     answer: Option<Vec<u8>>,
+    quoting: Quoting<'a>,
 }
 
 /// Reads a command line (without the program's name).
 ///
 /// # Errors
-/// [`CommandError`] tells what is wrong with it.
+/// [`CommandError`] tells what is wrong with it, without any password that stands in it.
 pub fn parse(argv: &[Vec<u8>], around: &Surroundings<'_>) -> Result<Understood, CommandError> {
-    let line = read(argv, around)?;
+    let secrets = secrets_in(argv, &around.task.password);
+    let line = CommandLine::read(argv, &secrets)?;
     if let Some(answer) = line.answer {
         return Ok(Understood::Answer(answer));
     }
-    let words = &line.words;
-    let row = line.row.ok_or(CommandError::NoCommand)?;
-    check_company(row, words)?;
-    if row.kind == Kind::Task {
-        check_identity(around.task)?;
-    }
-    let draft = row.read(words)?;
-    let remote_id = match (row.name, words.rid) {
-        ("init", _) => words.values.first().copied().unwrap_or_default(),
-        (_, Some(rid)) => rid,
-        (_, None) => &around.task.remote_id,
-    };
-    Ok(Understood::Send(Box::new(Invocation {
-        command: command(row, draft),
-        host: line.host,
-        port: line.port,
-        remote_id: remote_id.to_vec(),
-        user: line.user.map(<[u8]>::to_vec),
-        password: line.password.map(Secret::from),
-        protocol: line.protocol,
-        debug: line.debug,
-    })))
+    let command = line.command(around)?;
+    Ok(Understood::Send(Box::new(command)))
 }
 
-fn command(row: &'static Row, draft: Draft) -> super::Command {
-    super::Command {
-        name: row.name,
-        kind: row.kind,
-        request: crate::wire::Request {
-            class: row.class,
-            fields: draft.fields,
-        },
-        legal: draft.legal,
-        parts: draft.parts,
-        questions: draft.questions,
-        shows: draft.shows,
-        repeat: draft.repeat,
-        reply_limit: row.limit_s * 1_000,
-        purpose: row.purpose,
-    }
+/// The secrets that a command line holds, beside the job's password.
+#[must_use]
+pub fn secrets_in(argv: &[Vec<u8>], job_password: &Secret) -> Secrets {
+    let mut secrets = Secrets::from(job_password);
+    passwords_in(argv).for_each(|word| secrets.add(&Secret::from(word)));
+    secrets
 }
 
-/// Reads one command of a group, which takes no option beside it.
-pub(super) fn read_one(
-    argv: &[Vec<u8>],
-    around: &Surroundings<'_>,
-) -> Result<(&'static Row, Draft), CommandError> {
-    let mut rest = argv;
-    let mut found = None;
-    while let Some((word, tail)) = rest.split_first() {
-        let (option, values, behind) = take(word, tail)?;
-        let row = match (option, found) {
-            (OptionName::NotOffered(name, why), _) => {
-                return Err(CommandError::NotOffered(name, why));
-            }
-            (OptionName::Beside(row), _) => {
-                return Err(CommandError::words(row.name, "cannot stand in a group"));
-            }
-            (OptionName::Command(row), Some((other, _))) => {
-                let other: &Row = other;
-                return Err(CommandError::TwoCommands(other.name, row.name));
-            }
-            (OptionName::Command(row), None) => row,
+impl<'a> CommandLine<'a> {
+    /// Sorts the words by their options. `secrets` are kept out of what is told.
+    ///
+    /// # Errors
+    /// [`CommandError`] tells what is wrong with it.
+    pub fn read(argv: &'a [Vec<u8>], secrets: &'a Secrets) -> Result<Self, CommandError> {
+        let mut line = Self {
+            row: None,
+            beside: Vec::new(),
+            values: Vec::new(),
+            add: Vec::new(),
+            remove: Vec::new(),
+            rid: None,
+            host: None,
+            port: None,
+            user: None,
+            password: None,
+            protocol: None,
+            debug: false,
+            answer: None,
+            quoting: Quoting::without(secrets),
         };
-        found = Some((row, values));
-        rest = behind;
-    }
-    let (row, values) = found.ok_or(CommandError::NoCommand)?;
-    let words = Words {
-        values,
-        ..Words::new(around)
-    };
-    Ok((row, row.read(&words)?))
-}
-
-fn read<'a>(argv: &'a [Vec<u8>], around: &'a Surroundings<'a>) -> Result<Line<'a>, CommandError> {
-    let mut line = Line {
-        row: None,
-        words: Words::new(around),
-        host: None,
-        port: None,
-        user: None,
-        password: None,
-        protocol: None,
-        debug: false,
-        answer: None,
-    };
-    let mut rest = argv;
-    while let Some((word, tail)) = rest.split_first() {
-        // The mark that ends the options may stand behind them; before words it helps nobody.
-        if word == b"--" && tail.is_empty() {
-            break;
-        }
-        let (option, values, behind) = take(word, tail)?;
-        rest = behind;
-        match option {
-            OptionName::NotOffered(name, why) => return Err(CommandError::NotOffered(name, why)),
-            OptionName::Command(found) => {
-                if let Some(other) = line.row {
-                    return Err(CommandError::TwoCommands(other.name, found.name));
-                }
-                line.row = Some(found);
-                line.words.values = values;
+        let mut rest = argv;
+        while let Some((word, tail)) = rest.split_first() {
+            // The mark that ends the options may stand behind them; before words it helps nobody.
+            if word == b"--" && tail.is_empty() {
+                break;
             }
-            OptionName::Beside(row) => line.beside(row, values)?,
+            let taken = take(word, tail, line.quoting)?;
+            rest = taken.behind;
+            match taken.option {
+                OptionName::NotOffered(name, why) => {
+                    return Err(CommandError::NotOffered(name, why));
+                }
+                OptionName::Command(found) => {
+                    if let Some(other) = line.row {
+                        return Err(CommandError::TwoCommands(other.name, found.name));
+                    }
+                    line.row = Some(found);
+                    line.values = taken.values;
+                    line.quoting = taken.quoting;
+                }
+                OptionName::Beside(row) => line.beside(row, taken.values)?,
+            }
         }
+        Ok(line)
     }
-    Ok(line)
-}
 
-impl<'a> Line<'a> {
-    fn beside(&mut self, row: &BesideRow, values: Vec<&'a [u8]>) -> Result<(), CommandError> {
+    /// What is answered here, without a server: `--help`, `--version`.
+    #[must_use]
+    pub fn answer(&self) -> Option<&[u8]> {
+        self.answer.as_deref()
+    }
+
+    /// The command, checked and ready to be encoded.
+    ///
+    /// # Errors
+    /// [`CommandError`] tells what is wrong with its words.
+    pub fn command(self, around: &Surroundings<'_>) -> Result<Command, CommandError> {
+        let row = self.row.ok_or(CommandError::NoCommand)?;
+        self.check_company(row)?;
+        if row.kind == Kind::Task {
+            check_identity(around.task)?;
+        }
+        let words = Words {
+            values: self.values,
+            add: self.add,
+            remove: self.remove,
+            rid: self.rid,
+            around,
+            quoting: self.quoting,
+        };
+        let draft = row.read(&words)?;
+        let own_id = words.values.first().filter(|_| row.begins_with_remote_id);
+        let remote_id = own_id.copied().or(words.rid);
+        let remote_id = remote_id.unwrap_or(&around.task.remote_id).to_vec();
+        Ok(Command {
+            host: self.host,
+            port: self.port,
+            remote_id,
+            user: self.user.map(<[u8]>::to_vec),
+            password: self.password.map(Secret::from),
+            protocol: self.protocol,
+            debug: self.debug,
+            ..Command::new(row, draft)
+        })
+    }
+
+    /// Some options go with one command only.
+    fn check_company(&self, row: &CommandRow) -> Result<(), CommandError> {
+        for option in &self.beside {
+            if let Some(owner) = option.goes_with
+                && owner != row.name
+            {
+                let why = format!("goes with --{owner} only");
+                return Err(CommandError::words(option.name, why));
+            }
+        }
+        Ok(())
+    }
+
+    fn beside(
+        &mut self,
+        row: &'static BesideRow,
+        values: Vec<&'a [u8]>,
+    ) -> Result<(), CommandError> {
+        self.beside.push(row);
         let first = values.first().copied().unwrap_or_default();
         let wrong = |why: String| CommandError::words(row.name, why);
         match row.beside {
@@ -273,9 +324,9 @@ impl<'a> Line<'a> {
                 let port = parse_port(first).map_err(|why| wrong(why.to_string()))?;
                 once(row, &mut self.port, port)?;
             }
-            Beside::Rid => once(row, &mut self.words.rid, first)?,
-            Beside::Add => self.words.add.extend(values),
-            Beside::Remove => self.words.remove.extend(values),
+            Beside::Rid => once(row, &mut self.rid, first)?,
+            Beside::Add => self.add.extend(values),
+            Beside::Remove => self.remove.extend(values),
             Beside::User => once(row, &mut self.user, first)?,
             Beside::Password => once(row, &mut self.password, first)?,
             Beside::Protocol(protocol) => match self.protocol.replace(protocol) {
@@ -292,6 +343,51 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Reads one command of a group, which takes no option beside it.
+pub(super) fn read_one(
+    argv: &[Vec<u8>],
+    group: &Words<'_>,
+) -> Result<(&'static CommandRow, Draft), CommandError> {
+    let quoting = group.quoting;
+    let mut rest = argv;
+    let mut found = None;
+    while let Some((word, tail)) = rest.split_first() {
+        let taken = take(word, tail, quoting)?;
+        let row = match (taken.option, found) {
+            (OptionName::NotOffered(name, why), _) => {
+                return Err(CommandError::NotOffered(name, why));
+            }
+            (OptionName::Beside(row), _) => {
+                return Err(CommandError::words(row.name, "cannot stand in a group"));
+            }
+            (OptionName::Command(row), Some((other, _))) => {
+                let other: &CommandRow = other;
+                return Err(CommandError::TwoCommands(other.name, row.name));
+            }
+            (OptionName::Command(row), None) => row,
+        };
+        found = Some((row, taken.values));
+        rest = taken.behind;
+    }
+    let (row, values) = found.ok_or(CommandError::NoCommand)?;
+    // Before its words are read: a group in a group would be read in a group.
+    if let InGroup::Never(why) = row.in_group {
+        return Err(CommandError::words(
+            "group",
+            format!("--{}: {why}", row.name),
+        ));
+    }
+    let words = Words {
+        values,
+        add: Vec::new(),
+        remove: Vec::new(),
+        rid: None,
+        around: group.around,
+        quoting,
+    };
+    Ok((row, row.read(&words)?))
+}
+
 /// Fills a place that can be filled once.
 fn once<T>(row: &BesideRow, place: &mut Option<T>, value: T) -> Result<(), CommandError> {
     match place.replace(value) {
@@ -300,59 +396,66 @@ fn once<T>(row: &BesideRow, place: &mut Option<T>, value: T) -> Result<(), Comma
     }
 }
 
-/// What goes with one command only.
-fn check_company(row: &Row, words: &Words<'_>) -> Result<(), CommandError> {
-    for (option, given, owner) in [
-        ("add", !words.add.is_empty(), "init"),
-        ("remove", !words.remove.is_empty(), "complete"),
-    ] {
-        if given && row.name != owner {
-            return Err(CommandError::words(
-                option,
-                format!("goes with --{owner} only"),
-            ));
-        }
-    }
-    Ok(())
+/// One option with its words, and what stands behind them.
+struct Taken<'a> {
+    option: OptionName,
+    values: Vec<&'a [u8]>,
+    behind: &'a [Vec<u8>],
+    /// How messages quote the values.
+    quoting: Quoting<'a>,
 }
 
-type Taken<'a> = (OptionName, Vec<&'a [u8]>, &'a [Vec<u8>]);
-
-/// One option with its words, and what stands behind them.
-fn take<'a>(word: &'a [u8], tail: &'a [Vec<u8>]) -> Result<Taken<'a>, CommandError> {
-    let (option, mut values) = read_option(word)?;
+fn take<'a>(
+    word: &'a [u8],
+    tail: &'a [Vec<u8>],
+    quoting: Quoting<'a>,
+) -> Result<Taken<'a>, CommandError> {
+    let (option, attached) = read_option(word, quoting)?;
+    let mut values: Vec<_> = attached.into_iter().collect();
     let taken = take_words(option, values.len(), tail);
     values.extend(tail[..taken].iter().map(Vec::as_slice));
     check_count(option, &values)?;
-    Ok((option, values, &tail[taken..]))
+    Ok(Taken {
+        option,
+        quoting: match attached {
+            Some(value) => quoting.of_end(word, value.len()),
+            None => quoting,
+        },
+        values,
+        behind: &tail[taken..],
+    })
 }
 
-fn read_option(word: &[u8]) -> Result<(OptionName, Vec<&[u8]>), CommandError> {
+/// The option that a word names, and the value that is attached to it.
+fn read_option<'a>(
+    word: &'a [u8],
+    quoting: Quoting<'_>,
+) -> Result<(OptionName, Option<&'a [u8]>), CommandError> {
     let short = SHORT.iter().find(|(letter, _)| *letter == word);
     let body = short
         .map(|(_, name)| name.as_bytes())
         .or(word.strip_prefix(b"--"));
     let Some(body) = body else {
-        return Err(CommandError::StrayWord(shown(word)));
+        return Err(CommandError::StrayWord(quoting.word(word)));
     };
     let (name, value) = match body.iter().position(|&b| b == b'=') {
         Some(at) => (&body[..at], Some(&body[at + 1..])),
         None => (body, None),
     };
     let option = find(name).map_err(|found| match found.as_slice() {
-        [] => CommandError::UnknownOption(shown(&word[..name.len() + 2])),
+        [] => CommandError::UnknownOption(quoting.start(word, name.len() + 2)),
         several => {
+            // The beginning of known options is no secret.
             let names: Vec<_> = several.iter().map(|o| format!("--{}", o.name())).collect();
-            CommandError::AmbiguousOption(shown(&word[..name.len() + 2]), names.join(", "))
+            CommandError::AmbiguousOption(quoted(&word[..name.len() + 2]), names.join(", "))
         }
     })?;
     match (option, value) {
-        (OptionName::NotOffered(..), _) => Ok((option, Vec::new())),
+        (OptionName::NotOffered(..), _) => Ok((option, None)),
         (_, Some(_)) if option.arity() == Arity::None => {
             Err(CommandError::words(option.name(), "takes no value"))
         }
-        (_, Some(value)) => Ok((option, vec![value])),
-        (_, None) => Ok((option, Vec::new())),
+        (_, value) => Ok((option, value)),
     }
 }
 
@@ -396,35 +499,36 @@ fn take_words(option: OptionName, attached: usize, tail: &[Vec<u8>]) -> usize {
 }
 
 /// The words behind `--password`, whatever else is wrong with the command line.
-pub fn passwords_in(argv: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn passwords_in(argv: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
     argv.iter().enumerate().flat_map(|(at, word)| {
         let name = word.strip_prefix(b"--").unwrap_or_default();
         let (name, attached) = match name.iter().position(|&b| b == b'=') {
             Some(equals) => (&name[..equals], Some(&name[equals + 1..])),
             None => (name, None),
         };
-        let is_password = name.starts_with(b"pa") && b"password".starts_with(name);
+        let is_secret = matches!(find(name), Ok(OptionName::Beside(row)) if row.is_secret);
         let behind = argv[at + 1..].iter().map(Vec::as_slice);
         // A password with blanks that nobody quoted is several words.
         let behind = behind.take_while(|word| !word.starts_with(b"--"));
-        let words = attached.into_iter().chain(behind);
-        words.filter(move |_| is_password)
+        let words = is_secret.then(|| attached.into_iter().chain(behind));
+        words.into_iter().flatten()
     })
 }
 
 /// An empty word is no value: mostly it is a variable that is not set, and without a value
-/// some commands mean everything. A reason may be empty.
+/// some commands mean everything.
 fn check_count(option: OptionName, values: &[&[u8]]) -> Result<(), CommandError> {
     let is_missing = match (option, option.arity()) {
         (OptionName::NotOffered(..), _) | (_, Arity::None) => false,
         (_, Arity::One | Arity::Many) => values.first().is_none_or(|value| value.is_empty()),
         (_, Arity::Optional) => {
-            option.name() != "abort" && values.first().is_some_and(|value| value.is_empty())
+            !option.takes_empty() && values.first().is_some_and(|value| value.is_empty())
         }
     };
-    match is_missing {
-        true => Err(CommandError::words(option.name(), "needs a value")),
-        false => Ok(()),
+    if is_missing {
+        Err(CommandError::words(option.name(), "needs a value"))
+    } else {
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `--help` and `--version`, answered here from the tables.
 
 use super::argv::BESIDE;
-use super::table::{COMMANDS, NOT_OFFERED, Row};
+use super::table::{COMMANDS, CommandRow, NOT_OFFERED};
 use crate::model::Kind;
 
 pub(super) fn version() -> Vec<u8> {
@@ -14,8 +14,8 @@ pub(super) fn version() -> Vec<u8> {
 
 /// What is known of one option, of a class of them, or of all.
 pub(super) fn about(topic: &[u8]) -> Vec<u8> {
-    let is_task = |row: &&Row| row.kind == Kind::Task;
-    let is_user = |row: &&Row| row.kind != Kind::Task;
+    let is_task = |row: &&CommandRow| row.kind == Kind::Task;
+    let is_user = |row: &&CommandRow| row.kind != Kind::Task;
     let task = || block("Task commands", COMMANDS.iter().filter(is_task).map(of_row));
     let user = || block("User commands", COMMANDS.iter().filter(is_user).map(of_row));
     let beside = || {
@@ -58,7 +58,7 @@ fn find(name: &[u8]) -> Option<String> {
 
 type Entry = (&'static str, &'static str, &'static str);
 
-fn of_row(row: &Row) -> Entry {
+fn of_row(row: &CommandRow) -> Entry {
     (row.name, row.words, row.meaning)
 }
 

@@ -3,19 +3,13 @@
 //! Pure: a definition file to load is read by a function that the caller hands in.
 #![forbid(unsafe_code)]
 
-mod alter;
 mod argv;
-mod attributes;
-mod definition;
-mod group;
-mod handle;
+mod draft;
 mod help;
-mod paths;
-mod query;
-mod script;
+mod print;
+mod quoting;
 mod table;
-mod task;
-mod user;
+mod words;
 
 use std::fmt;
 use std::io;
@@ -25,12 +19,13 @@ use thiserror::Error;
 
 use crate::config::Protocol;
 use crate::model::{Host, Kind, Millis, Repeat, Secret, TaskIdentity};
-use crate::wire::{Reply, ReplyClass, Request};
+use crate::wire::{Answer, AnswerClass, Request};
 
-pub use argv::{BESIDE, BesideRow, parse, passwords_in};
-pub use table::{COMMANDS, NOT_OFFERED, Row};
+pub use argv::{BESIDE, BesideRow, CommandLine, parse, secrets_in};
+pub use print::{group_errors, has_error, printed};
+pub use table::{COMMANDS, CommandRow, NOT_OFFERED};
 
-/// One command, checked and ready to be encoded.
+/// One command, checked and ready to be encoded, with what stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// The option's name: `meter`, `ping`.
@@ -40,30 +35,44 @@ pub struct Command {
     /// What travels.
     pub request: Request,
     /// The replies that may answer it; an error may answer anything.
-    pub legal: &'static [ReplyClass],
+    pub legal: &'static [AnswerClass],
     /// The replies that may answer each command of a group.
-    pub parts: Vec<&'static [ReplyClass]>,
+    pub parts: Vec<&'static [AnswerClass]>,
     /// What the server is to be asked before.
-    pub questions: Vec<Question>,
+    pub queries: Vec<ServerQuery>,
     /// What a group prints of the definitions that it got.
     pub shows: Shows,
     /// What a second copy of it would do.
     pub repeat: Repeat,
     /// How long its reply may take, in milliseconds.
     pub reply_limit: Millis,
-    /// Whether the job could do without it.
+    /// What it is for.
     pub purpose: Purpose,
+    /// `--host`.
+    pub host: Option<Host>,
+    /// `--port`.
+    pub port: Option<u16>,
+    /// The process id or batch id of a task command: `--init=`, `--rid`, else ECF_RID.
+    pub remote_id: Vec<u8>,
+    /// `--user`.
+    pub user: Option<Vec<u8>>,
+    /// `--password`.
+    pub password: Option<Secret>,
+    /// `--ssl`, `--http` or `--https`.
+    pub protocol: Option<Protocol>,
+    /// `--debug`.
+    pub debug: bool,
 }
 
 /// What a server is asked before a command that could harm it, or do nothing, is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum ServerQuery {
     /// Whether it is new enough: an older one would answer that all is well and do nothing.
     Version {
         /// What needs it.
         what: String,
         /// The oldest version that is known to have it.
-        since: Version,
+        since: EcflowVersion,
     },
     /// Whether it knows a client handle: it would crash if it does not.
     Handle(i64),
@@ -71,15 +80,15 @@ pub enum Question {
 
 /// Why a command is not sent to a server that was asked before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Doubt {
+pub enum QueryFailure {
     /// It would do harm, or nothing: final.
     Refused(String),
     /// The answer was none.
     Strange(String),
 }
 
-impl Question {
-    /// The question as it travels.
+impl ServerQuery {
+    /// The query as it travels.
     #[must_use]
     pub fn request(&self) -> Request {
         match self {
@@ -87,7 +96,7 @@ impl Question {
                 class: "ServerVersionCmd",
                 fields: Vec::new(),
             },
-            Self::Handle(_) => handle::all_handles(),
+            Self::Handle(_) => words::handle::all_handles(),
         }
     }
 
@@ -95,20 +104,21 @@ impl Question {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn check(&self, answer: &Reply) -> Result<(), Doubt> {
+    pub fn check(&self, answer: &Answer) -> Result<(), QueryFailure> {
         self.judge(answer).map_err(|why| match answer {
-            Reply::Error(_) | Reply::Text(_) | Reply::Handles(_) => Doubt::Refused(why),
-            _ => Doubt::Strange(why),
+            Answer::Error(_) | Answer::Text(_) | Answer::Handles(_) => QueryFailure::Refused(why),
+            _ => QueryFailure::Strange(why),
         })
     }
 
-    fn judge(&self, answer: &Reply) -> Result<(), String> {
+    fn judge(&self, answer: &Answer) -> Result<(), String> {
         match (self, answer) {
-            (_, Reply::Error(words)) => Err(format!(
+            (_, Answer::Error(words)) => Err(format!(
                 "the server was asked before, and refused: {}",
                 String::from_utf8_lossy(words)
             )),
-            (Self::Version { what, since }, Reply::Text(text)) => match Version::parse(text) {
+            (Self::Version { what, since }, Answer::Text(text)) => match EcflowVersion::parse(text)
+            {
                 Some(version) if version >= *since => Ok(()),
                 Some(version) => Err(format!(
                     "{what} needs ecFlow {since}, and the server is {version}: it would answer that all is well and do nothing"
@@ -117,7 +127,7 @@ impl Question {
                     "{what} needs ecFlow {since}, and the server tells no version"
                 )),
             },
-            (Self::Handle(handle), Reply::Handles(handles)) => {
+            (Self::Handle(handle), Answer::Handles(handles)) => {
                 match handles.suites.iter().any(|(known, _)| known == handle) {
                     true => Ok(()),
                     false => Err(format!(
@@ -133,16 +143,16 @@ impl Question {
 impl Command {
     /// The class of a reply that cannot answer this command, or of the part of it that cannot.
     #[must_use]
-    pub fn strange_class(&self, reply: &Reply) -> Option<ReplyClass> {
+    pub fn strange_class(&self, reply: &Answer) -> Option<AnswerClass> {
         let class = reply.class();
-        if class == ReplyClass::Error {
+        if class == AnswerClass::Error {
             return None;
         }
         if !self.legal.contains(&class) {
             return Some(class);
         }
         match reply {
-            Reply::Group(replies) => self.strange_part(replies),
+            Answer::Group(replies) => self.strange_part(replies),
             // "Done" is no answer for a group that asks for something.
             _ => {
                 let is_answer = self.parts.iter().all(|part| part.contains(&class));
@@ -152,32 +162,32 @@ impl Command {
     }
 
     /// Every part answers a command, and every command that asks for something is answered.
-    fn strange_part(&self, replies: &[Reply]) -> Option<ReplyClass> {
-        let mut classes = replies.iter().map(Reply::class);
+    fn strange_part(&self, replies: &[Answer]) -> Option<AnswerClass> {
+        let mut classes = replies.iter().map(Answer::class);
         let stranger = classes.find(|class| {
-            *class != ReplyClass::Error && !self.parts.iter().any(|part| part.contains(class))
+            *class != AnswerClass::Error && !self.parts.iter().any(|part| part.contains(class))
         });
         if stranger.is_some() {
             return stranger;
         }
-        let came = |wanted: &dyn Fn(ReplyClass) -> bool| replies.iter().any(|r| wanted(r.class()));
-        let has_error = came(&|class| class == ReplyClass::Error);
-        let is_answered = |part: &&[ReplyClass]| {
-            let may_be_silent = part.contains(&ReplyClass::Ok);
+        let came = |wanted: &dyn Fn(AnswerClass) -> bool| replies.iter().any(|r| wanted(r.class()));
+        let has_error = came(&|class| class == AnswerClass::Error);
+        let is_answered = |part: &&[AnswerClass]| {
+            let may_be_silent = part.contains(&AnswerClass::Ok);
             may_be_silent || has_error || came(&|class| part.contains(&class))
         };
         match self.parts.iter().all(is_answered) {
             true => None,
-            false => Some(ReplyClass::Group),
+            false => Some(AnswerClass::Group),
         }
     }
 }
 
 /// A version of ecFlow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub [u32; 3]);
+pub struct EcflowVersion(pub [u32; 3]);
 
-impl Version {
+impl EcflowVersion {
     /// Reads `5.17.0`, as servers tell it.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -192,7 +202,7 @@ impl Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for EcflowVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self([major, minor, patch]) = self;
         write!(f, "{major}.{minor}.{patch}")
@@ -202,6 +212,8 @@ impl fmt::Display for Version {
 /// What a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
+    /// Tells that a job has begun: the server that takes it has the job.
+    JobBegin,
     /// Tells how far a job is: the job could go on without it.
     Progress,
     /// Anything else.
@@ -221,30 +233,9 @@ pub enum Shows {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Understood {
     /// A command to send.
-    Send(Box<Invocation>),
+    Send(Box<Command>),
     /// A question that is answered here, with the answer.
     Answer(Vec<u8>),
-}
-
-/// A command with what stands beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocation {
-    /// The command.
-    pub command: Command,
-    /// `--host`.
-    pub host: Option<Host>,
-    /// `--port`.
-    pub port: Option<u16>,
-    /// The process id or batch id of a task command: `--init=`, `--rid`, else ECF_RID.
-    pub remote_id: Vec<u8>,
-    /// `--user`.
-    pub user: Option<Vec<u8>>,
-    /// `--password`.
-    pub password: Option<Secret>,
-    /// `--ssl`, `--http` or `--https`.
-    pub protocol: Option<Protocol>,
-    /// `--debug`.
-    pub debug: bool,
 }
 
 /// Where the parts of a command come from that are not on its command line.
@@ -313,13 +304,7 @@ impl CommandError {
     }
 }
 
-/// A word of the command line for messages: odd bytes escaped, a long one cut.
-fn shown(word: &[u8]) -> String {
-    const LONGEST: usize = 80;
-    let start = &word[..word.len().min(LONGEST)];
-    let dots = if word.len() > LONGEST { "..." } else { "" };
-    format!("\"{}{dots}\"", start.escape_ascii())
-}
-
+#[cfg(test)]
+mod depth_tests;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,11 @@
 //! The table of commands: adding one is adding a row.
 
 use super::argv::Words;
-use super::{
-    CommandError, Purpose, Question, Shows, alter, definition, group, handle, paths, query, script,
-    task, user,
-};
+use super::draft::Draft;
+use super::words::{alter, definition, group, handle, paths, query, script, task, user};
+use super::{CommandError, Purpose, Shows};
 use crate::model::{Kind, Millis, Repeat};
-use crate::wire::{Field, ReplyClass, Value};
+use crate::wire::AnswerClass;
 
 /// How many words an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub enum Arity {
 }
 
 /// One command.
-pub struct Row {
+pub struct CommandRow {
     /// The option's name, without dashes.
     pub name: &'static str,
     /// Its kind.
@@ -36,14 +35,35 @@ pub struct Row {
     /// What it does, in one line.
     pub meaning: &'static str,
     /// The replies that may answer it.
-    pub legal: &'static [ReplyClass],
+    pub legal: &'static [AnswerClass],
     /// What a second copy would do.
     pub repeat: Repeat,
     /// How long its reply may take, in seconds (protocol of ecFlow).
     pub limit_s: Millis,
-    /// Whether the job could do without it.
+    /// What it is for.
     pub purpose: Purpose,
+    /// The replies that may answer it without a word, where they differ.
+    legal_without_words: Option<&'static [AnswerClass]>,
+    /// Whether a following word that begins with two dashes, and is no option, is its value.
+    pub(super) takes_dashes: bool,
+    /// Whether its first word may be empty.
+    pub(super) takes_empty: bool,
+    /// Whether its first word is the job's process id or batch id.
+    pub(super) begins_with_remote_id: bool,
+    /// Whether it may stand in a group.
+    pub(super) in_group: InGroup,
+    /// Whether a group that holds it prints the definitions that it got.
+    pub(super) shows: Shows,
     build: Build,
+}
+
+/// Whether a command may stand in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InGroup {
+    /// It may.
+    Allowed,
+    /// It may not, with the reason and the remedy.
+    Never(&'static str),
 }
 
 /// How a command's words become its members.
@@ -61,82 +81,53 @@ enum Build {
     Words(fn(&Words<'_>, &mut Draft) -> Result<(), CommandError>),
 }
 
-/// A command while its words are read: starts as its row says, and the words may change it.
-pub(super) struct Draft {
-    pub(super) fields: Vec<Field>,
-    pub(super) legal: &'static [ReplyClass],
-    pub(super) repeat: Repeat,
-    /// What the server is asked before.
-    pub(super) questions: Vec<Question>,
-    /// What each command of a group may be answered.
-    pub(super) parts: Vec<&'static [ReplyClass]>,
-    pub(super) shows: Shows,
-}
-
-impl Draft {
-    pub(super) fn text(&mut self, name: &'static str, text: impl Into<Vec<u8>>) {
-        self.fields.push((name, Value::Text(text.into())));
-    }
-
-    pub(super) fn number(&mut self, name: &'static str, number: i64) {
-        self.fields.push((name, Value::Number(number)));
-    }
-
-    pub(super) fn flag(&mut self, name: &'static str, flag: bool) {
-        self.fields.push((name, Value::Flag(flag)));
-    }
-
-    pub(super) fn texts(&mut self, name: &'static str, texts: &[&[u8]]) {
-        let texts = texts.iter().map(|text| text.to_vec()).collect();
-        self.fields.push((name, Value::Texts(texts)));
-    }
-}
-
-const TASK: &[ReplyClass] = &[ReplyClass::Ok, ReplyClass::Halted, ReplyClass::Zombie];
-const WAIT: &[ReplyClass] = &[
-    ReplyClass::Ok,
-    ReplyClass::Halted,
-    ReplyClass::Zombie,
-    ReplyClass::Wait,
+const TASK: &[AnswerClass] = &[AnswerClass::Ok, AnswerClass::Halted, AnswerClass::Zombie];
+const WAIT: &[AnswerClass] = &[
+    AnswerClass::Ok,
+    AnswerClass::Halted,
+    AnswerClass::Zombie,
+    AnswerClass::Wait,
 ];
 /// A zombie that is fobbed off gets OK instead of a step.
-pub(super) const STEP: &[ReplyClass] = &[
-    ReplyClass::Text,
-    ReplyClass::Ok,
-    ReplyClass::Halted,
-    ReplyClass::Zombie,
+pub(super) const STEP: &[AnswerClass] = &[
+    AnswerClass::Text,
+    AnswerClass::Ok,
+    AnswerClass::Halted,
+    AnswerClass::Zombie,
 ];
-pub(super) const DONE: &[ReplyClass] = &[ReplyClass::Ok];
-const CLEARED: &[ReplyClass] = &[ReplyClass::Ok, ReplyClass::Cleared];
-pub(super) const TEXT: &[ReplyClass] = &[ReplyClass::Text];
-const TEXTS: &[ReplyClass] = &[ReplyClass::Texts];
-const SUITES: &[ReplyClass] = &[ReplyClass::Suites];
-const STATS: &[ReplyClass] = &[ReplyClass::Stats];
-const LOG_PATH: &[ReplyClass] = &[ReplyClass::LogPath];
-const ZOMBIES: &[ReplyClass] = &[ReplyClass::Zombies];
-const HANDLE: &[ReplyClass] = &[ReplyClass::Handle];
-const HANDLES: &[ReplyClass] = &[ReplyClass::Handles];
-const NODES: &[ReplyClass] = &[ReplyClass::Node, ReplyClass::Definition];
-const NODE: &[ReplyClass] = &[ReplyClass::Node];
-const DEFINITION: &[ReplyClass] = &[ReplyClass::Definition];
-const NEWS: &[ReplyClass] = &[ReplyClass::News];
-const SYNC: &[ReplyClass] = &[ReplyClass::Sync];
+pub(super) const DONE: &[AnswerClass] = &[AnswerClass::Ok];
+const CLEARED: &[AnswerClass] = &[AnswerClass::Ok, AnswerClass::Cleared];
+pub(super) const TEXT: &[AnswerClass] = &[AnswerClass::Text];
+const TEXTS: &[AnswerClass] = &[AnswerClass::Texts];
+const SUITES: &[AnswerClass] = &[AnswerClass::Suites];
+const STATS: &[AnswerClass] = &[AnswerClass::Stats];
+const LOG_PATH: &[AnswerClass] = &[AnswerClass::LogPath];
+const ZOMBIES: &[AnswerClass] = &[AnswerClass::Zombies];
+const HANDLE: &[AnswerClass] = &[AnswerClass::Handle];
+const HANDLES: &[AnswerClass] = &[AnswerClass::Handles];
+const NODE: &[AnswerClass] = &[AnswerClass::Node];
+const DEFINITION: &[AnswerClass] = &[AnswerClass::Definition];
+const NEWS: &[AnswerClass] = &[AnswerClass::News];
+const SYNC: &[AnswerClass] = &[AnswerClass::Sync];
 /// A group whose commands are all done is answered like one command.
-const GROUP: &[ReplyClass] = &[ReplyClass::Group, ReplyClass::Ok, ReplyClass::Cleared];
+const GROUP: &[AnswerClass] = &[AnswerClass::Group, AnswerClass::Ok, AnswerClass::Cleared];
 
 type Reader = fn(&Words<'_>, &mut Draft) -> Result<(), CommandError>;
 
-const fn task(name: &'static str, class: &'static str, arity: Arity, read: Reader) -> Row {
-    Row {
+const fn task(name: &'static str, class: &'static str, arity: Arity, read: Reader) -> CommandRow {
+    CommandRow {
         kind: Kind::Task,
         legal: TASK,
         limit_s: 190,
+        in_group: InGroup::Never(
+            "a halted server may drop a task command in a group and answer that all is well; send it alone",
+        ),
         ..user(name, class, arity, Build::Words(read))
     }
 }
 
-const fn user(name: &'static str, class: &'static str, arity: Arity, build: Build) -> Row {
-    Row {
+const fn user(name: &'static str, class: &'static str, arity: Arity, build: Build) -> CommandRow {
+    CommandRow {
         name,
         kind: Kind::User,
         class,
@@ -147,38 +138,44 @@ const fn user(name: &'static str, class: &'static str, arity: Arity, build: Buil
         repeat: Repeat::Yes,
         limit_s: 60,
         purpose: Purpose::Control,
+        legal_without_words: None,
+        takes_dashes: false,
+        takes_empty: false,
+        begins_with_remote_id: false,
+        in_group: InGroup::Allowed,
+        shows: Shows::Nothing,
         build,
     }
 }
 
 /// A command that is a number for the server as a whole.
-const fn server(name: &'static str, api: i64) -> Row {
+const fn server(name: &'static str, api: i64) -> CommandRow {
     user(name, "CtsCmd", Arity::None, Build::Api(api))
 }
 
 /// A command for one node, or for all.
-const fn node(name: &'static str, api: i64) -> Row {
+const fn node(name: &'static str, api: i64) -> CommandRow {
     user(name, "CtsNodeCmd", Arity::Optional, Build::Node(api))
 }
 
 /// A command for some nodes.
-const fn nodes(name: &'static str, api: i64) -> Row {
+const fn nodes(name: &'static str, api: i64) -> CommandRow {
     user(name, "PathsCmd", Arity::Many, Build::Paths(api))
 }
 
-const fn zombie(name: &'static str, action: i64) -> Row {
+const fn zombie(name: &'static str, action: i64) -> CommandRow {
     user(name, "ZombieCmd", Arity::Many, Build::Zombie(action)).ordered()
 }
 
-const fn some(name: &'static str, class: &'static str, read: Reader) -> Row {
+const fn some(name: &'static str, class: &'static str, read: Reader) -> CommandRow {
     user(name, class, Arity::Many, Build::Words(read))
 }
 
-const fn maybe(name: &'static str, class: &'static str, read: Reader) -> Row {
+const fn maybe(name: &'static str, class: &'static str, read: Reader) -> CommandRow {
     user(name, class, Arity::Optional, Build::Words(read))
 }
 
-impl Row {
+impl CommandRow {
     const fn ordered(self) -> Self {
         Self {
             repeat: Repeat::Ordered,
@@ -201,7 +198,7 @@ impl Row {
         }
     }
 
-    const fn answered(self, legal: &'static [ReplyClass]) -> Self {
+    const fn answered(self, legal: &'static [AnswerClass]) -> Self {
         Self { legal, ..self }
     }
 
@@ -217,24 +214,56 @@ impl Row {
         }
     }
 
+    const fn answered_without_words(self, legal: &'static [AnswerClass]) -> Self {
+        Self {
+            legal_without_words: Some(legal),
+            ..self
+        }
+    }
+
+    const fn dashes(self) -> Self {
+        Self {
+            takes_dashes: true,
+            ..self
+        }
+    }
+
+    const fn perhaps_empty(self) -> Self {
+        Self {
+            takes_empty: true,
+            ..self
+        }
+    }
+
+    /// Tells that the job has begun, and its process id or batch id.
+    const fn begins_job(self) -> Self {
+        Self {
+            purpose: Purpose::JobBegin,
+            begins_with_remote_id: true,
+            ..self
+        }
+    }
+
+    const fn never_in_a_group(self, why: &'static str) -> Self {
+        Self {
+            in_group: InGroup::Never(why),
+            ..self
+        }
+    }
+
+    const fn shows_definitions(self) -> Self {
+        Self {
+            shows: Shows::Definition,
+            ..self
+        }
+    }
+
     pub(super) fn read(&self, words: &Words<'_>) -> Result<Draft, CommandError> {
-        let mut draft = Draft {
-            fields: Vec::new(),
-            legal: self.legal,
-            repeat: self.repeat,
-            questions: Vec::new(),
-            parts: Vec::new(),
-            shows: Shows::Nothing,
-        };
+        let without_words = self.legal_without_words.filter(|_| words.values.is_empty());
+        let mut draft = Draft::of(self, without_words.unwrap_or(self.legal));
         match self.build {
             Build::Api(api) => draft.number("api_", api),
-            Build::Node(api) => {
-                if self.legal == NODES {
-                    let is_whole = words.values.is_empty();
-                    draft.legal = if is_whole { DEFINITION } else { NODE };
-                }
-                user::node(api, words, &mut draft);
-            }
+            Build::Node(api) => user::node(api, words, &mut draft),
             Build::Paths(api) => paths::simple(self.name, api, words, &mut draft)?,
             Build::Zombie(action) => paths::zombie(self.name, action, words, &mut draft)?,
             Build::Words(read) => read(words, &mut draft)?,
@@ -245,25 +274,25 @@ impl Row {
 
 /// Every command of ecflow_client that is offered.
 #[rustfmt::skip]
-pub const COMMANDS: &[Row] = &[
-    task("init", "InitCmd", Arity::One, task::init)
+pub const COMMANDS: &[CommandRow] = &[
+    task("init", "InitCmd", Arity::One, task::init).begins_job()
         .says("RID [--add NAME=VALUE...]", "tell that the job has started, with its process id or batch id"),
     task("complete", "CompleteCmd", Arity::None, task::complete)
         .says("[--remove NAME...]", "tell that the job has ended well"),
-    task("abort", "AbortCmd", Arity::Optional, task::abort)
+    task("abort", "AbortCmd", Arity::Optional, task::abort).dashes().perhaps_empty()
         .says("[REASON]", "tell that the job has failed"),
     task("event", "EventCmd", Arity::Many, task::event).progress()
         .says("NAME [set|clear]", "set or clear an event of the task"),
-    task("meter", "MeterCmd", Arity::Many, task::meter).progress()
+    task("meter", "MeterCmd", Arity::Many, task::meter).progress().dashes()
         .says("NAME NUMBER", "tell how far the job has come"),
-    task("label", "LabelCmd", Arity::Many, task::label).progress()
+    task("label", "LabelCmd", Arity::Many, task::label).progress().dashes()
         .says("NAME TEXT...", "set the text of a label"),
-    task("wait", "CtsWaitCmd", Arity::One, task::wait).answered(WAIT)
+    task("wait", "CtsWaitCmd", Arity::One, task::wait).answered(WAIT).dashes()
         .says("EXPRESSION", "wait until an expression is true"),
     task("queue", "QueueCmd", Arity::Many, task::queue).ordered()
         .says("NAME active|complete|aborted|no_of_aborted|reset [STEP] [PATH]", "take a step of a queue (active), tell how it ended (complete, aborted), count the failed ones, or begin again"),
 
-    Row { kind: Kind::Ping, ..server("ping", 8).within(10) }
+    CommandRow { kind: Kind::Ping, ..server("ping", 8).within(10) }
         .says("", "tell whether the server is there"),
     user("server_version", "ServerVersionCmd", Arity::None, Build::Words(user::no_members)).answered(TEXT)
         .says("", "print the server's version"),
@@ -304,7 +333,7 @@ pub const COMMANDS: &[Row] = &[
         .says("", "let it stop that"),
     some("log", "LogCmd", user::log).ordered()
         .says("get [N]|path|clear|flush|new [PATH]", "read or change the server's log"),
-    user("msg", "LogMessageCmd", Arity::One, Build::Words(user::msg)).ordered()
+    user("msg", "LogMessageCmd", Arity::One, Build::Words(user::msg)).ordered().dashes()
         .says("TEXT", "write a line into the server's log"),
 
     some("load", "LoadDefsCmd", definition::load).once().within(600)
@@ -343,7 +372,7 @@ pub const COMMANDS: &[Row] = &[
         .says("PATH top|bottom|alpha|order|up|down|runtime", "change the order of nodes"),
     some("plug", "PlugCmd", paths::plug).once().within(120)
         .says("PATH PATH|HOST:PORT[PATH]", "move a node, also to another server"),
-    some("alter", "AlterCmd", alter::alter).once()
+    some("alter", "AlterCmd", alter::alter).once().dashes()
         .says("add|change|delete|set_flag|clear_flag|sort TYPE [NAME] [VALUE] PATH...", "change the attributes of nodes"),
     some("query", "QueryCmd", query::query).answered(TEXT)
         .says("state|dstate|repeat|event|meter|label|variable|limit|limit_max|trigger PATH[:NAME] [next|prev|EXPRESSION]", "print a state, or what an attribute is now"),
@@ -352,17 +381,17 @@ pub const COMMANDS: &[Row] = &[
     some("edit_script", "EditScriptCmd", script::edit_script)
         .says("PATH edit|pre_process|submit FILE|pre_process_file FILE|submit_file FILE [create_alias] [no_run]", "print a task's script, or run an edited one"),
 
-    node("get", 3).answered(NODES).within(600)
+    node("get", 3).answered(NODE).answered_without_words(DEFINITION).within(600)
         .says("[PATH]", "print a definition, as the server wrote it"),
-    node("get_state", 5).answered(NODES)
+    node("get_state", 5).answered(NODE).answered_without_words(DEFINITION)
         .says("[PATH]", "the same"),
-    node("migrate", 6).answered(NODES).within(120)
+    node("migrate", 6).answered(NODE).answered_without_words(DEFINITION).within(120)
         .says("[PATH]", "the same"),
     node("job_gen", 1)
         .says("[PATH]", "submit the jobs that can run"),
     node("checkJobGenOnly", 2)
         .says("[PATH]", "generate jobs without running them (all suites must be begun again)"),
-    maybe("show", "ShowCmd", user::show)
+    maybe("show", "ShowCmd", user::show).shows_definitions()
         .says("[defs|state|migrate]", "in a group: print the definition that the group got"),
 
     server("zombie_get", 9).answered(ZOMBIES)
@@ -403,6 +432,7 @@ pub const COMMANDS: &[Row] = &[
     user("sync_full", "CSyncCmd", Arity::One, Build::Words(handle::sync_full)).answered(SYNC).within(600)
         .says("HANDLE", "ask for everything"),
     user("group", "GroupCTSCmd", Arity::One, Build::Words(group::group)).answered(GROUP)
+        .never_in_a_group("a group cannot hold a group; list its commands in one")
         .says("\"COMMAND; COMMAND...\"", "send several user commands at once"),
 ];
 

@@ -11,7 +11,7 @@ fn task() -> TaskIdentity {
     }
 }
 
-fn parsed_for(task: &TaskIdentity, argv: &[&str]) -> Result<Invocation, CommandError> {
+fn parsed_for(task: &TaskIdentity, argv: &[&str]) -> Result<Command, CommandError> {
     let read_file = |path: &Path| match path.to_str() {
         Some("x.def") => Ok(b"suite x\n  task t\nendsuite\n".to_vec()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
@@ -22,12 +22,12 @@ fn parsed_for(task: &TaskIdentity, argv: &[&str]) -> Result<Invocation, CommandE
         read_file: &read_file,
     };
     match parse(&argv, &around)? {
-        Understood::Send(invocation) => Ok(*invocation),
+        Understood::Send(command) => Ok(*command),
         Understood::Answer(_) => Err(CommandError::NoCommand),
     }
 }
 
-fn parsed(argv: &[&str]) -> Result<Invocation, CommandError> {
+fn parsed(argv: &[&str]) -> Result<Command, CommandError> {
     parsed_for(&task(), argv)
 }
 
@@ -43,7 +43,7 @@ fn options_may_be_written_with_an_equals_sign_a_blank_or_shortened() {
         &["--mete", "m", "20"],
         &["--host=h", "--meter", "m", "20", "--port", "1"],
     ] {
-        let command = parsed(argv).map(|invocation| invocation.command);
+        let command = parsed(argv);
         let fields = command
             .map(|command| command.request.fields)
             .unwrap_or_default();
@@ -60,8 +60,8 @@ fn options_may_be_written_with_an_equals_sign_a_blank_or_shortened() {
 
 #[test]
 fn host_and_port_of_the_command_line_are_taken() {
-    let invocation = parsed(&["--ping", "--host=b1", "--port=4000"]);
-    let place = invocation.map(|i| (i.host.map(|h| h.as_str().to_owned()), i.port));
+    let command = parsed(&["--ping", "--host=b1", "--port=4000"]);
+    let place = command.map(|i| (i.host.map(|h| h.as_str().to_owned()), i.port));
     assert_eq!(place.ok(), Some((Some("b1".into()), Some(4000))));
 }
 
@@ -118,9 +118,7 @@ fn a_text_that_begins_with_dashes_is_a_text_unless_it_is_an_option() {
         (&["--abort="], ""),
         (&["--abort=--x"], "--x"),
     ] {
-        let fields = parsed(argv)
-            .map(|i| i.command.request.fields)
-            .unwrap_or_default();
+        let fields = parsed(argv).map(|i| i.request.fields).unwrap_or_default();
         let last = fields.last().map(|(_, value)| value.clone());
         assert_eq!(last, Some(Value::Text(text.into())), "{argv:?}");
     }
@@ -174,7 +172,7 @@ fn what_a_second_copy_would_do_is_known_of_each_command() {
         (&["--begin=s"], Repeat::Yes),
         (&["--begin=s --force"], Repeat::No),
     ] {
-        let found = parsed(argv).map(|i| i.command.repeat);
+        let found = parsed(argv).map(|i| i.repeat);
         assert_eq!(found.ok(), Some(repeat), "{argv:?}");
     }
 }
@@ -197,48 +195,56 @@ proptest::proptest! {
         argv.insert(0, name.into_bytes());
         let read_file = |_: &Path| Ok(Vec::new());
         let around = Surroundings { task: &task(), read_file: &read_file };
-        if let Ok(Understood::Send(invocation)) = parse(&argv, &around) {
-            proptest::prop_assert_eq!(invocation.command.name, COMMANDS[row].name);
+        if let Ok(Understood::Send(command)) = parse(&argv, &around) {
+            proptest::prop_assert_eq!(command.name, COMMANDS[row].name);
         }
     }
 }
 
 #[test]
 fn what_could_harm_a_server_is_asked_for_first() {
-    let questions = |argv: &[&str]| {
-        parsed(argv)
-            .map(|i| i.command.questions)
-            .unwrap_or_default()
-    };
-    assert_eq!(questions(&["--sync_full=7"]), [Question::Handle(7)]);
-    assert_eq!(questions(&["--sync_full=0"]), []);
+    let queries = |argv: &[&str]| parsed(argv).map(|i| i.queries).unwrap_or_default();
+    assert_eq!(queries(&["--sync_full=7"]), [ServerQuery::Handle(7)]);
+    assert_eq!(queries(&["--sync_full=0"]), []);
     for argv in [
         &["--alter", "add", "event", "e", "/s"][..],
         &["--alter", "add", "meter", "m", "0,10,5", "/s"],
         &["--alter", "set_flag", "remote_error", "/s"],
         &["--group=ping; alter delete aviso a /s"],
     ] {
-        let asked = questions(argv);
-        assert!(matches!(asked[..], [Question::Version { .. }]), "{argv:?}");
-        let check = |text: &str| asked[0].check(&Reply::Text(text.into()));
+        let asked = queries(argv);
+        assert!(
+            matches!(asked[..], [ServerQuery::Version { .. }]),
+            "{argv:?}"
+        );
+        let check = |text: &str| asked[0].check(&Answer::Text(text.into()));
         assert_eq!(check("5.17.0\n"), Ok(()));
         assert_eq!(check("6.0.1"), Ok(()));
         match check("5.9.2") {
-            Err(Doubt::Refused(why)) => assert!(why.contains("needs ecFlow 5.17.0"), "{why}"),
+            Err(QueryFailure::Refused(why)) => {
+                assert!(why.contains("needs ecFlow 5.17.0"), "{why}")
+            }
             other => assert_eq!(other, Ok(())),
         }
-        assert!(matches!(check("new"), Err(Doubt::Refused(_))));
-        assert!(matches!(asked[0].check(&Reply::Ok), Err(Doubt::Strange(_))));
+        assert!(matches!(check("new"), Err(QueryFailure::Refused(_))));
+        assert!(matches!(
+            asked[0].check(&Answer::Ok),
+            Err(QueryFailure::Strange(_))
+        ));
     }
     let known = crate::wire::Handles {
         users: vec![],
         suites: vec![(7, vec![])],
     };
     assert_eq!(
-        Question::Handle(7).check(&Reply::Handles(known.clone())),
+        ServerQuery::Handle(7).check(&Answer::Handles(known.clone())),
         Ok(())
     );
-    assert!(Question::Handle(8).check(&Reply::Handles(known)).is_err());
+    assert!(
+        ServerQuery::Handle(8)
+            .check(&Answer::Handles(known))
+            .is_err()
+    );
 }
 
 #[test]
@@ -270,7 +276,7 @@ fn help_and_version_are_answered_here() {
 fn the_words_of_a_password_are_found_wherever_they_stand() {
     let found = |argv: &[&str]| {
         let argv: Vec<_> = argv.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let words: Vec<_> = passwords_in(&argv).map(<[u8]>::to_vec).collect();
+        let words: Vec<_> = argv::passwords_in(&argv).map(<[u8]>::to_vec).collect();
         String::from_utf8_lossy(&words.join(&b'|')).into_owned()
     };
     assert_eq!(found(&["--ping", "--password=a b", "--user", "x"]), "a b");
@@ -280,31 +286,34 @@ fn the_words_of_a_password_are_found_wherever_they_stand() {
 
 #[test]
 fn a_group_is_answered_only_by_what_its_commands_ask_for() {
-    let strange = |group: &str, reply: Reply| {
-        let command = parsed(&[&format!("--group={group}")]).map(|i| i.command);
-        command.map_or(Some(ReplyClass::Error), |command| {
+    let strange = |group: &str, reply: Answer| {
+        let command = parsed(&[&format!("--group={group}")]);
+        command.map_or(Some(AnswerClass::Error), |command| {
             command.strange_class(&reply)
         })
     };
-    let text = || Reply::Text(b"queued".to_vec());
-    let suites = || Reply::Suites(Vec::new());
+    let text = || Answer::Text(b"queued".to_vec());
+    let suites = || Answer::Suites(Vec::new());
     let asks = "query state /s; suites";
-    assert_eq!(strange(asks, Reply::Group(vec![text(), suites()])), None);
+    assert_eq!(strange(asks, Answer::Group(vec![text(), suites()])), None);
     assert_eq!(
-        strange(asks, Reply::Group(vec![text(), Reply::Error(vec![])])),
+        strange(asks, Answer::Group(vec![text(), Answer::Error(vec![])])),
         None
     );
-    assert_eq!(strange(asks, Reply::Ok), Some(ReplyClass::Ok));
-    assert_eq!(strange(asks, Reply::Group(vec![])), Some(ReplyClass::Group));
+    assert_eq!(strange(asks, Answer::Ok), Some(AnswerClass::Ok));
     assert_eq!(
-        strange(asks, Reply::Group(vec![text()])),
-        Some(ReplyClass::Group)
+        strange(asks, Answer::Group(vec![])),
+        Some(AnswerClass::Group)
     );
-    let other = Reply::Group(vec![text(), suites(), Reply::News(0)]);
-    assert_eq!(strange(asks, other), Some(ReplyClass::News));
-    assert_eq!(strange("suspend /s; msg x", Reply::Ok), None);
-    assert_eq!(strange("suspend /s", Reply::Wait), Some(ReplyClass::Wait));
-    let get = |argv: &[&str]| parsed(argv).map(|i| i.command.legal).unwrap_or_default();
-    assert_eq!(get(&["--get"]), [ReplyClass::Definition]);
-    assert_eq!(get(&["--get=/s"]), [ReplyClass::Node]);
+    assert_eq!(
+        strange(asks, Answer::Group(vec![text()])),
+        Some(AnswerClass::Group)
+    );
+    let other = Answer::Group(vec![text(), suites(), Answer::News(0)]);
+    assert_eq!(strange(asks, other), Some(AnswerClass::News));
+    assert_eq!(strange("suspend /s; msg x", Answer::Ok), None);
+    assert_eq!(strange("suspend /s", Answer::Wait), Some(AnswerClass::Wait));
+    let get = |argv: &[&str]| parsed(argv).map(|i| i.legal).unwrap_or_default();
+    assert_eq!(get(&["--get"]), [AnswerClass::Definition]);
+    assert_eq!(get(&["--get=/s"]), [AnswerClass::Node]);
 }

@@ -9,8 +9,8 @@ mod keys;
 mod settings;
 mod value;
 
-pub use keys::{KEYS, Key, KeyIndex};
-pub use settings::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, Settings, WhenAlive};
+pub use keys::{KEYS, Key, KeyIndex, Settings};
+pub use settings::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::Secret;
+use crate::model::{Secret, quoted};
 
 /// A value that cannot be used: `ECF_PORT="abc": not a port; give ...`.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub struct BadValue {
 /// Why a key could not be set or read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KeyError {
-    /// The key is not in the table.
-    #[error("\"{0}\" is not a key of ecf_failover; ecf_failover_keys(5) lists them all")]
+    /// The key is not in the table. What it was given is not told: it may be a password.
+    #[error("{0} is not a key of ecf_failover; ecf_failover_keys(5) lists them all")]
     Unknown(String),
     /// The value cannot be used; what was set before stays.
     #[error(transparent)]
@@ -64,7 +64,7 @@ impl Configuration {
     /// Every key at its default.
     #[must_use]
     pub fn new() -> Self {
-        let mut settings = Settings::blank();
+        let mut settings = Settings::default();
         for key in KEYS {
             let applied = (key.apply)(&mut settings, key.default.as_bytes());
             debug_assert_eq!(applied, Ok(()), "the default of {} is good", key.name);
@@ -170,7 +170,7 @@ impl Configuration {
             shown: if key.is_secret {
                 String::new()
             } else {
-                value::quoted(value)
+                format!("={}", quoted(value))
             },
             why,
         })?;
@@ -188,7 +188,7 @@ impl Default for Configuration {
 fn find(key: &[u8]) -> Result<usize, KeyError> {
     KEYS.iter()
         .position(|row| row.name.as_bytes() == key)
-        .ok_or_else(|| KeyError::Unknown(key.escape_ascii().to_string()))
+        .ok_or_else(|| KeyError::Unknown(quoted(key)))
 }
 
 #[cfg(test)]
@@ -309,6 +309,11 @@ mod tests {
         }
         assert_eq!(configuration.set(b"ECF_CONNECT_TIMEOUT", b"0"), Ok(()));
         assert_eq!(configuration.settings().connect_timeout, None);
+        for (text, limit) in [("0", None), ("0.5", Some(500)), ("", None)] {
+            let set = configuration.set(b"ECF_FAILOVER_CONNECT_TIMEOUT", text.as_bytes());
+            assert_eq!(set, Ok(()));
+            assert_eq!(configuration.settings().failover_connect_timeout, limit);
+        }
     }
 
     #[test]

@@ -1,23 +1,22 @@
 //! How the text of a value is read. Every function says what would have been right.
 
-use crate::model::Millis;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::settings::DefaultPort;
+use crate::model::{Host, Millis};
 
 /// Why a value cannot be used, for a person.
 pub(super) type Why = String;
 
-pub(super) fn seconds(text: &[u8], lowest: Lowest) -> Result<Millis, Why> {
-    let why = || match lowest {
-        Lowest::Zero => "not a duration; give seconds as 0 or a positive number, like 10 or 0.5",
-        Lowest::AboveZero => "not a duration; give seconds as a positive number, like 10 or 0.5",
-    };
-    let seconds = number(text).ok_or_else(why)?;
-    let in_range = match lowest {
-        Lowest::Zero => (0.0..=LONGEST_SECONDS).contains(&seconds),
-        Lowest::AboveZero => seconds > 0.0 && seconds <= LONGEST_SECONDS,
-    };
-    if !in_range {
-        return Err(why().into());
-    }
+/// Seconds, 0 included.
+pub(super) fn seconds(text: &[u8]) -> Result<Millis, Why> {
+    let seconds = number(text).filter(|seconds| (0.0..=LONGEST_SECONDS).contains(seconds));
+    let seconds =
+        seconds.ok_or("not a duration; give seconds as 0 or a positive number, like 10 or 0.5")?;
     // Up to the next millisecond: a caller never gets less than what was asked.
     #[expect(
         clippy::cast_possible_truncation,
@@ -28,15 +27,15 @@ pub(super) fn seconds(text: &[u8], lowest: Lowest) -> Result<Millis, Why> {
     Ok(millis)
 }
 
+/// Seconds, but not 0.
+pub(super) fn positive_seconds(text: &[u8]) -> Result<Millis, Why> {
+    let seconds = seconds(text).ok().filter(|millis| *millis > 0);
+    seconds
+        .ok_or_else(|| "not a duration; give seconds as a positive number, like 10 or 0.5".into())
+}
+
 /// The longest duration, 31 million years: far beyond any use and far below overflow.
 const LONGEST_SECONDS: f64 = 1e15;
-
-/// Whether a duration may be zero.
-#[derive(Clone, Copy)]
-pub(super) enum Lowest {
-    Zero,
-    AboveZero,
-}
 
 pub(super) fn share(text: &[u8]) -> Result<f64, Why> {
     number(text)
@@ -44,12 +43,47 @@ pub(super) fn share(text: &[u8]) -> Result<f64, Why> {
         .ok_or_else(|| "not a share; give a number from 0 to 1".into())
 }
 
-pub(super) fn whole(text: &[u8], lowest: u64, highest: u64) -> Result<u64, Why> {
+pub(super) fn whole<T>(text: &[u8], lowest: T, highest: T) -> Result<T, Why>
+where
+    T: Copy + fmt::Display + FromStr + PartialOrd,
+{
     let digits = trimmed(text).filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
     digits
         .and_then(|t| t.parse().ok())
         .filter(|n| (lowest..=highest).contains(n))
         .ok_or_else(|| format!("not usable; give a whole number from {lowest} to {highest}"))
+}
+
+/// The name or the address of a host.
+pub(super) fn host(text: &[u8]) -> Result<Host, Why> {
+    Host::parse(text.trim_ascii()).map_err(|why| why.to_string())
+}
+
+/// A port, or `primary`.
+pub(super) fn default_port(text: &[u8]) -> Result<DefaultPort, Why> {
+    if text.trim_ascii().eq_ignore_ascii_case(b"primary") {
+        return Ok(DefaultPort::Primary);
+    }
+    let port = port(text).map_err(|why| format!("{why}, or \"primary\""))?;
+    Ok(DefaultPort::Number(port))
+}
+
+/// Any bytes, also blanks.
+pub(super) fn text(text: &[u8]) -> Result<Vec<u8>, Why> {
+    Ok(text.to_vec())
+}
+
+/// Whether a flag is set.
+pub(super) fn is_on(text: &[u8]) -> Result<bool, Why> {
+    Ok(!text.is_empty())
+}
+
+/// What `read` makes of a value, where there is one.
+pub(super) fn optional<T>(
+    text: &[u8],
+    read: impl Fn(&[u8]) -> Result<T, Why>,
+) -> Result<Option<T>, Why> {
+    (!text.is_empty()).then(|| read(text)).transpose()
 }
 
 pub(super) fn port(text: &[u8]) -> Result<u16, Why> {
@@ -68,12 +102,12 @@ pub(super) fn choice<T: Copy>(text: &[u8], choices: &[(&str, T)]) -> Result<T, W
     })
 }
 
-/// `="the value"` for messages, with odd bytes escaped and a long value cut.
-pub(super) fn quoted(value: &[u8]) -> String {
-    const LONGEST: usize = 80;
-    let start = &value[..value.len().min(LONGEST)];
-    let dots = if value.len() > LONGEST { "..." } else { "" };
-    format!("=\"{}{dots}\"", start.escape_ascii())
+/// The path of a file; one of blanks is a slip.
+pub(super) fn path(text: &[u8]) -> Result<PathBuf, Why> {
+    if text.trim_ascii().is_empty() {
+        return Err("nothing but blanks; give a path, or nothing at all".into());
+    }
+    Ok(PathBuf::from(OsStr::from_bytes(text)))
 }
 
 fn number(text: &[u8]) -> Option<f64> {

@@ -9,5 +9,5 @@ mod password_file;
 mod token_file;
 
 pub use crypt::crypt;
-pub use password_file::{BadLine, PasswordFile};
+pub use password_file::{BadPasswordFile, PasswordFile};
 pub use token_file::{BadTokenFile, TokenFile};

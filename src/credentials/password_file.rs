@@ -33,7 +33,7 @@ struct Row {
 /// password may stand in any column by mistake.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("line {line}: {why}")]
-pub struct BadLine {
+pub struct BadPasswordFile {
     /// The line's number, from 1.
     pub line: usize,
     /// What is wrong with it and what would be right.
@@ -50,7 +50,7 @@ impl PasswordFile {
     ///
     /// # Errors
     /// The first line that cannot be used, or the last one of a text without a version.
-    pub fn parse(text: &[u8]) -> Result<Self, BadLine> {
+    pub fn parse(text: &[u8]) -> Result<Self, BadPasswordFile> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut lines = (1..)
             .zip(text.split(|&byte| byte == b'\n'))
@@ -114,8 +114,8 @@ impl Row {
     }
 }
 
-fn bad(line: usize) -> impl Fn(&'static str) -> BadLine {
-    move |why| BadLine {
+fn bad(line: usize) -> impl Fn(&'static str) -> BadPasswordFile {
+    move |why| BadPasswordFile {
         line,
         why: why.into(),
     }

@@ -333,4 +333,34 @@ mod tests {
             let _ = header(&json!([bearer_for(&server)]), &url);
         }
     }
+
+    #[test]
+    fn a_deep_file_or_expression_is_read_on_a_small_stack() {
+        let deep = || {
+            for piece in ["[", "{\"tokens\": ", "[{\"a\": "] {
+                assert!(TokenFile::parse(piece.repeat(100_000).as_bytes()).is_err());
+            }
+            for (open, close) in [
+                ("(", ")"),
+                ("(?:", ")"),
+                ("[[:a:]", ""),
+                ("a{1,9}", ""),
+                ("a*", ""),
+            ] {
+                let expression = format!("{}x{}", open.repeat(50_000), close.repeat(50_000));
+                let text = format!(
+                    "{{\"version\": 1, \"tokens\": [{{\"type\": \"bearer\", \"server\": \
+                     \"{expression}\", \"api\": {{\"key\": \"k\"}}}}]}}"
+                );
+                TokenFile::parse(text.as_bytes()).ok();
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .stack_size(256 << 10)
+            .spawn(deep);
+        assert!(matches!(
+            thread.map(std::thread::JoinHandle::join),
+            Ok(Ok(()))
+        ));
+    }
 }

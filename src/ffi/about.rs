@@ -15,7 +15,8 @@ pub extern "C" fn ecf_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// The same as a number: major * 10000 + minor * 100 + patch.
+/// The same as a number: major * 10000 + minor * 100 + patch. ECF_FAILOVER_VERSION_NUMBER is the
+/// one of the header that a program was compiled with.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]

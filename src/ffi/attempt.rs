@@ -7,7 +7,7 @@ use super::guard::guarded;
 use super::reply::{clear, hand_over};
 use super::strings::{EMPTY, bytes, c_string, pairs};
 use super::{ecf_client, ecf_reply};
-use crate::client::{Client, DelegatedAttempt, Reply};
+use crate::client::{Client, DelegatedAttempt, Notes, Reply};
 use crate::model::{Kind, Outcome, Status, outcome_from_number};
 
 /// One attempt of a delegated command; valid only inside the callback that got it.
@@ -18,7 +18,7 @@ pub struct ecf_attempt {
     timeout_ms: u64,
     client: Client,
     cancel_count: u64,
-    notes: Vec<Vec<u8>>,
+    notes: Notes,
 }
 
 /// Makes one attempt to deliver the command to ecf_attempt_host and ecf_attempt_port, within
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn ecf_delegate(
         // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
         let (client, settings) = unsafe { (held(client), pairs(settings)) };
         let refused = |why| Reply::refused(Status::Argument, why);
-        let story = match (client, Kind::from_number(kind), settings, attempt) {
+        let told = match (client, Kind::from_number(kind), settings, attempt) {
             (None, ..) => refused("the client is NULL"),
             (_, None, ..) => refused("the kind is none of ECF_KIND_TASK, _USER and _PING"),
             (_, _, None, _) => refused("a key of the settings has no value"),
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn ecf_delegate(
             }
         };
         // SAFETY: the caller promises a place for a pointer, or NULL.
-        unsafe { hand_over(story, reply) }
+        unsafe { hand_over(told, reply) }
     })
 }
 
@@ -84,14 +84,12 @@ impl ecf_attempt {
             timeout_ms: delegated.limit,
             client: client.clone(),
             cancel_count: delegated.cancel_count(),
-            notes: Vec::new(),
+            notes: delegated.notes(),
         }
     }
 
     fn finish(self, outcome: i32, delegated: &mut DelegatedAttempt<'_>) -> Outcome {
-        for note in &self.notes {
-            delegated.note(note);
-        }
+        delegated.set_notes(self.notes);
         outcome_from_number(outcome).unwrap_or_else(|| {
             delegated
                 .note(format!("the callback returned {outcome}, which is no outcome").as_bytes());
@@ -177,7 +175,7 @@ pub unsafe extern "C" fn ecf_attempt_note(attempt: *mut ecf_attempt, text: *cons
         // SAFETY: the caller promises the running callback's attempt and a string, or NULL.
         let (attempt, text) = unsafe { (attempt.as_mut(), bytes(text)) };
         if let (Some(attempt), Some(text)) = (attempt, text) {
-            attempt.notes.push(text.to_vec());
+            attempt.notes.add(text);
         }
     });
 }

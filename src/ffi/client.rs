@@ -13,9 +13,8 @@ pub struct ecf_client {
     pub(super) client: Client,
 }
 
-/// Takes one line of the log, without its newline. `level` is 1 for errors, 2 for warnings,
-/// 3 for what is going on, 4 for details. The line is valid during the call. Called on the
-/// thread that called into the library, with no lock held.
+/// Takes one line of the log, without its newline. `level` is an ecf_log_level. The line is
+/// valid during the call. Called on the thread that called into the library, with no lock held.
 pub type ecf_log_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, level: i32, line: *const c_char)>;
 
@@ -73,7 +72,7 @@ pub unsafe extern "C" fn ecf_client_free(client: *mut ecf_client) {
 /// @param key    the key's name, like "ECF_TIMEOUT"
 /// @param value  its value as text; "" brings back the default
 /// @return ECF_OK; ECF_ERR_ARGUMENT for an unknown key or a value that it does not take: then
-///         nothing has changed, and the log tells the reason.
+///         nothing has changed, and ecf_client_refusal and the log tell the reason.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -85,13 +84,41 @@ pub unsafe extern "C" fn ecf_client_set(
     guarded(Status::Internal, || {
         // SAFETY: the caller promises a live handle and NUL-terminated strings, or NULL.
         let (client, key, value) = unsafe { (held(client), bytes(key), bytes(value)) };
-        let (Some(client), Some(key), Some(value)) = (client, key, value) else {
+        let Some(client) = client else {
+            return Status::Argument;
+        };
+        let (Some(key), Some(value)) = (key, value) else {
+            client.refuse_setting(&"the key or its value is NULL");
             return Status::Argument;
         };
         match client.set(key, value) {
             Ok(()) => Status::Ok,
             Err(_) => Status::Argument,
         }
+    })
+}
+
+/// Tells why the last ecf_client_set on this handle was refused, with the key and what it takes;
+/// "" if it was taken. Never the value of a key that is unknown or secret. Where several threads
+/// set keys of one handle, it may be another thread's.
+///
+/// @param buf, cap, needed  as in ecf_client_get
+/// @return ECF_OK, with or without a refusal; ECF_ERR_TOO_SMALL when the text was cut;
+///         ECF_ERR_ARGUMENT for NULL.
+///
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_client_refusal(
+    client: *const ecf_client,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> Status {
+    guarded(Status::Internal, || {
+        // SAFETY: the caller promises a live handle or NULL.
+        let text = unsafe { held(client) }.map(|client| client.refusal().into_bytes());
+        // SAFETY: the caller promises `cap` bytes, and a place for a number or NULL.
+        unsafe { fill_or_empty(text.as_deref(), buf, cap, needed) }
     })
 }
 

@@ -99,7 +99,8 @@ impl ecf_plan {
 }
 
 /// The host of the attempt, or of the last one, an address of IPv6 without brackets; the
-/// primary before the first. Valid until the next call on this plan. "" for NULL.
+/// primary before the first. Valid until the next ecf_plan_next, ecf_plan_outcome or
+/// ecf_plan_free on this plan. "" for NULL.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -180,15 +181,15 @@ pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> Status {
 }
 
 /// The report so far, as ecf_reply_report has it; its status is null while the plan goes on.
-/// Valid until the next call on this plan, also one of this function. "" for NULL.
+/// Valid until the next ecf_plan_report, ecf_plan_next, ecf_plan_outcome or ecf_plan_free on this
+/// plan. "" for NULL.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ecf_plan_report(plan: *const ecf_plan) -> *const c_char {
+pub unsafe extern "C" fn ecf_plan_report(plan: *mut ecf_plan) -> *const c_char {
     guarded(EMPTY, || {
-        // SAFETY: the caller promises a plan of ecf_plan_new, which is not const, and that no
-        // other thread uses it: its report may be replaced.
-        let Some(plan) = (unsafe { plan.cast_mut().as_mut() }) else {
+        // SAFETY: the caller promises a live plan or NULL.
+        let Some(plan) = (unsafe { plan.as_mut() }) else {
             return EMPTY;
         };
         plan.report = c_string(plan.plan.report().into_bytes());

@@ -10,7 +10,7 @@ use super::strings::{EMPTY, c_string};
 use crate::client::Reply;
 use crate::model::Status;
 
-/// The story of one command, success or not. It never changes and may be read by any thread.
+/// What became of one command, success or not. It never changes and may be read by any thread.
 pub struct ecf_reply {
     status: Status,
     /// With a NUL behind it; it may hold any byte.

@@ -17,7 +17,7 @@ use crate::model::Status;
 /// @param argc   the number of words
 /// @param argv   the words of ecflow_client's command line without the program's name, like
 ///               {"--meter=step", "42"}
-/// @param reply  gets the story of the command, on failure too; free it with ecf_reply_free.
+/// @param reply  gets what became of the command, on failure too; free it with ecf_reply_free.
 ///               NULL when it is not wanted.
 /// @return how it ended; the same as ecf_reply_status.
 ///
@@ -68,7 +68,7 @@ unsafe fn send(
         let client = unsafe { held(client) };
         // SAFETY: the caller promises `argc` strings or NULLs.
         let words = unsafe { words(argc, argv) };
-        let story = match (client, words) {
+        let told = match (client, words) {
             (Some(client), Some(words)) => how(&client, &words),
             (None, _) => Reply::refused(Status::Argument, "the client is NULL"),
             (_, None) => Reply::refused(
@@ -77,6 +77,6 @@ unsafe fn send(
             ),
         };
         // SAFETY: the caller promises a place for a pointer, or NULL.
-        unsafe { hand_over(story, reply) }
+        unsafe { hand_over(told, reply) }
     })
 }

@@ -88,6 +88,12 @@ impl Host {
     }
 }
 
+impl Default for Host {
+    fn default() -> Self {
+        Self::localhost()
+    }
+}
+
 fn is_ipv6(text: &str) -> bool {
     let (address, scope) = match text.split_once('%') {
         Some((address, scope)) => (address, Some(scope)),

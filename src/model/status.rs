@@ -17,7 +17,8 @@ pub enum Status {
     Config = 2,
     /// A server understood and said no. Final; its words are in the reply.
     Rejected = 3,
-    /// ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached.
+    /// The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or
+    /// ECF_FAILOVER_PROGRESS_TIMEOUT, which the report names.
     Timeout = 4,
     /// The policy allows no more attempts.
     Unreachable = 5,
@@ -63,7 +64,7 @@ const STATUSES: &[(Status, &CStr, &CStr)] = &[
     (
         Status::Timeout,
         c"ECF_ERR_TIMEOUT",
-        c"ECF_TIMEOUT or ECF_ZOMBIE_TIMEOUT was reached before a server confirmed the command",
+        c"the command's time (ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or ECF_FAILOVER_PROGRESS_TIMEOUT) was over before a server confirmed it",
     ),
     (
         Status::Unreachable,

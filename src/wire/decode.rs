@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::model::Secret;
 
-use super::reply::{Handles, Reply, Stats, ZombieDecision, ZombieRecord};
+use super::answer::{Answer, Handles, Stats, ZombieDecision, ZombieRecord};
 
 /// Why a body is no reply that this client understands.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -43,10 +43,10 @@ pub enum Undecodable {
 ///
 /// # Errors
 /// [`Undecodable`] for everything that is not one whole reply of a known class.
-pub fn decode(body: &[u8]) -> Result<Reply, Undecodable> {
+pub fn decode(body: &[u8]) -> Result<Answer, Undecodable> {
     let document: Document =
         serde_json::from_slice(body).map_err(|why| Undecodable::Json(why.to_string()))?;
-    let reply = Known::default().read(document.response.stc_cmd_)?;
+    let reply = References::default().read(document.response.stc_cmd_)?;
     reply.ok_or_else(|| Undecodable::Json("a reply that refers to another".into()))
 }
 
@@ -55,14 +55,14 @@ const NEW: u32 = 0x8000_0000;
 
 /// The names and objects that a document has had so far; later ones may refer to them.
 #[derive(Default)]
-struct Known {
+struct References {
     classes: BTreeMap<u32, Vec<u8>>,
     objects: BTreeSet<u32>,
 }
 
-impl Known {
+impl References {
     /// The reply, or `None` where it is one that came before: it tells nothing new.
-    fn read(&mut self, pointer: Pointer) -> Result<Option<Reply>, Undecodable> {
+    fn read<C: Child>(&mut self, pointer: Pointer<C>) -> Result<Option<Answer>, Undecodable> {
         let strange = || Undecodable::Json("a reply that is null or refers to nothing".into());
         let class = match (pointer.polymorphic_id & NEW, pointer.polymorphic_name) {
             (0, None) => self.classes.get(&pointer.polymorphic_id).cloned(),
@@ -85,33 +85,32 @@ impl Known {
         }
     }
 
-    fn reply(&mut self, data: Data, class: &[u8]) -> Result<Reply, Undecodable> {
+    fn reply<C: Child>(&mut self, data: Data<C>, class: &[u8]) -> Result<Answer, Undecodable> {
         match class {
             b"StcCmd" => match need(data.api_, "StcCmd", "api_")? {
-                0 => Ok(Reply::Ok),
-                1 => Ok(Reply::Halted),
-                2 => Ok(Reply::Wait),
-                3 => Ok(Reply::Cleared),
+                0 => Ok(Answer::Ok),
+                1 => Ok(Answer::Halted),
+                2 => Ok(Answer::Wait),
+                3 => Ok(Answer::Cleared),
                 number => Err(Undecodable::Number(number)),
             },
             b"ErrorCmd" => {
-                need(data.error_msg_, "ErrorCmd", "error_msg_").map(|t| Reply::Error(t.0))
+                need(data.error_msg_, "ErrorCmd", "error_msg_").map(|t| Answer::Error(t.0))
             }
             b"BlockClientZombieCmd" => {
                 need(data.zombie_type_, "BlockClientZombieCmd", "zombie_type_")
-                    .map(|_| Reply::Zombie)
+                    .map(|_| Answer::Zombie)
             }
-            b"SStringCmd" => need(data.str_, "SStringCmd", "str_").map(|text| Reply::Text(text.0)),
+            b"SStringCmd" => need(data.str_, "SStringCmd", "str_").map(|text| Answer::Text(text.0)),
             b"SStringVecCmd" => {
-                need(data.vec_, "SStringVecCmd", "vec_").map(|texts| Reply::Texts(plain(texts)))
+                need(data.vec_, "SStringVecCmd", "vec_").map(|texts| Answer::Texts(plain(texts)))
             }
-            b"SSuitesCmd" => {
-                need(data.suites_, "SSuitesCmd", "suites_").map(|names| Reply::Suites(plain(names)))
-            }
+            b"SSuitesCmd" => need(data.suites_, "SSuitesCmd", "suites_")
+                .map(|names| Answer::Suites(plain(names))),
             b"SNodeCmd" => need(data.the_node_str_, "SNodeCmd", "the_node_str_")
-                .map(|text| Reply::Node(text.0)),
-            b"DefsCmd" => need(data.value1, "DefsCmd", "value1").map(|t| Reply::Definition(t.0)),
-            b"SNewsCmd" => need(data.news_, "SNewsCmd", "news_").map(Reply::News),
+                .map(|text| Answer::Node(text.0)),
+            b"DefsCmd" => need(data.value1, "DefsCmd", "value1").map(|t| Answer::Definition(t.0)),
+            b"SNewsCmd" => need(data.news_, "SNewsCmd", "news_").map(Answer::News),
             b"SSyncCmd" => {
                 let is_full = need(data.full_defs_, "SSyncCmd", "full_defs_")?;
                 let of_handle = need(data.server_defs_, "SSyncCmd", "server_defs_")?.0;
@@ -121,17 +120,17 @@ impl Known {
                     "SSyncCmd",
                     "incremental_changes_",
                 )?;
-                Ok(Reply::Sync(match (of_handle.is_empty(), is_full) {
+                Ok(Answer::Sync(match (of_handle.is_empty(), is_full) {
                     (false, _) => Some(of_handle),
                     (true, true) => Some(of_all),
                     (true, false) => None,
                 }))
             }
-            b"SStatsCmd" => need(data.stats_, "SStatsCmd", "stats_").map(|s| Reply::Stats(s.0)),
+            b"SStatsCmd" => need(data.stats_, "SStatsCmd", "stats_").map(|s| Answer::Stats(s.0)),
             b"SServerLoadCmd" => need(data.log_file_path_, "SServerLoadCmd", "log_file_path_")
-                .map(|path| Reply::LogPath(path.0)),
+                .map(|path| Answer::LogPath(path.0)),
             b"SClientHandleCmd" => {
-                need(data.handle_, "SClientHandleCmd", "handle_").map(Reply::Handle)
+                need(data.handle_, "SClientHandleCmd", "handle_").map(Answer::Handle)
             }
             b"SClientHandleSuitesCmd" => {
                 let users = need(data.users_, "SClientHandleSuitesCmd", "users_")?;
@@ -140,7 +139,7 @@ impl Known {
                     "SClientHandleSuitesCmd",
                     "client_handles_",
                 )?;
-                Ok(Reply::Handles(Handles {
+                Ok(Answer::Handles(Handles {
                     users: users.into_iter().map(|u| (u.first.0, u.second)).collect(),
                     suites: suites
                         .into_iter()
@@ -149,12 +148,12 @@ impl Known {
                 }))
             }
             b"ZombieGetCmd" => need(data.zombies_, "ZombieGetCmd", "zombies_")
-                .map(|zombies| Reply::Zombies(zombies.into_iter().map(Into::into).collect())),
+                .map(|zombies| Answer::Zombies(zombies.into_iter().map(Into::into).collect())),
             b"GroupSTCCmd" => {
                 let children = need(data.cmdVec_, "GroupSTCCmd", "cmdVec_")?;
-                let replies = children.into_iter().map(|child| self.read(child));
+                let replies = children.into_iter().map(|child| child.read(self));
                 let new = replies.filter_map(Result::transpose);
-                Ok(Reply::Group(new.collect::<Result<_, _>>()?))
+                Ok(Answer::Group(new.collect::<Result<_, _>>()?))
             }
             other => Err(Undecodable::Class(other.escape_ascii().to_string())),
         }
@@ -180,27 +179,49 @@ struct Document {
 
 #[derive(serde::Deserialize)]
 struct Response {
-    stc_cmd_: Pointer,
+    stc_cmd_: Pointer<Pointer<InnerGroup>>,
 }
 
+/// A reply; `C` is what a group holds. Groups do not nest, and as types that do not nest
+/// either no depth of a server's JSON is a depth of this reader's stack.
 #[derive(serde::Deserialize)]
-struct Pointer {
+struct Pointer<C> {
     polymorphic_id: u32,
     polymorphic_name: Option<Bytes>,
-    ptr_wrapper: Wrapper,
+    ptr_wrapper: Wrapper<C>,
 }
 
 #[derive(serde::Deserialize)]
-struct Wrapper {
+struct Wrapper<C> {
     id: u32,
-    data: Option<Box<Data>>,
+    data: Option<Box<Data<C>>>,
+}
+
+/// What stands in a group.
+trait Child: Sized {
+    fn read(self, known: &mut References) -> Result<Option<Answer>, Undecodable>;
+}
+
+impl Child for Pointer<InnerGroup> {
+    fn read(self, known: &mut References) -> Result<Option<Answer>, Undecodable> {
+        known.read(self)
+    }
+}
+
+/// What stands in a group that stands in a group: no client can ask for it.
+#[derive(serde::Deserialize)]
+struct InnerGroup(IgnoredAny);
+
+impl Child for InnerGroup {
+    fn read(self, _: &mut References) -> Result<Option<Answer>, Undecodable> {
+        Err(Undecodable::Json("a group in a group".into()))
+    }
 }
 
 /// The members of all classes; which of them must be there depends on the class.
 #[expect(non_snake_case, reason = "ecFlow's name of the member")]
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Data {
+#[derive(serde::Deserialize)]
+struct Data<C> {
     api_: Option<i64>,
     error_msg_: Option<Bytes>,
     zombie_type_: Option<i64>,
@@ -219,7 +240,7 @@ struct Data {
     users_: Option<Vec<Pair<Bytes, i64>>>,
     client_handles_: Option<Vec<Pair<i64, Bytes>>>,
     zombies_: Option<Vec<ZombieMembers>>,
-    cmdVec_: Option<Vec<Pointer>>,
+    cmdVec_: Option<Vec<C>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -355,24 +376,24 @@ mod tests {
     #[test]
     fn every_reply_is_decoded() {
         for (class, members, meant) in [
-            ("StcCmd", ", \"api_\": 0", Reply::Ok),
-            ("StcCmd", ", \"api_\": 1", Reply::Halted),
-            ("StcCmd", ", \"api_\": 2, \"new_in_6_\": [{}]", Reply::Wait),
+            ("StcCmd", ", \"api_\": 0", Answer::Ok),
+            ("StcCmd", ", \"api_\": 1", Answer::Halted),
+            ("StcCmd", ", \"api_\": 2, \"new_in_6_\": [{}]", Answer::Wait),
             (
                 "BlockClientZombieCmd",
                 ", \"zombie_type_\": 5",
-                Reply::Zombie,
+                Answer::Zombie,
             ),
             (
                 "ErrorCmd",
                 ", \"error_msg_\": \"no\\n\\u00e9\"",
-                Reply::Error("no\n\u{e9}".into()),
+                Answer::Error("no\n\u{e9}".into()),
             ),
-            ("SStringCmd", ", \"str_\": \"\"", Reply::Text(vec![])),
+            ("SStringCmd", ", \"str_\": \"\"", Answer::Text(vec![])),
             (
                 "SSuitesCmd",
                 ", \"suites_\": [\"s1\", \"s2\"]",
-                Reply::Suites(vec![b"s1".to_vec(), b"s2".to_vec()]),
+                Answer::Suites(vec![b"s1".to_vec(), b"s2".to_vec()]),
             ),
         ] {
             assert_eq!(
@@ -388,7 +409,7 @@ mod tests {
         let mut body = reply("SStringCmd", ", \"str_\": \"caf?\"");
         let at = body.iter().position(|&b| b == b'?').unwrap_or(0);
         body[at] = 0xe9;
-        assert_eq!(decode(&body), Ok(Reply::Text(b"caf\xe9".to_vec())));
+        assert_eq!(decode(&body), Ok(Answer::Text(b"caf\xe9".to_vec())));
     }
 
     #[test]
@@ -431,7 +452,7 @@ mod tests {
         let many = vec![again; 10_000].join(",");
         let group = |children: &str| reply("GroupSTCCmd", &format!(", \"cmdVec_\": [{children}]"));
         let told = decode(&group(&format!("{{{text}}},{many}")));
-        assert_eq!(told, Ok(Reply::Group(vec![Reply::Text(b"x".to_vec())])));
+        assert_eq!(told, Ok(Answer::Group(vec![Answer::Text(b"x".to_vec())])));
         assert!(decode(&group(again)).is_err(), "a reference to nothing");
     }
 

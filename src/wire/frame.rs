@@ -10,12 +10,9 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Puts `body` into a frame.
 ///
 /// # Errors
-/// [`BadFrame::TooLarge`] when the length does not fit into 8 hexadecimal digits.
+/// [`BadFrame::NoFrame`] when the length does not fit into 8 hexadecimal digits.
 pub fn frame(body: &[u8]) -> Result<Vec<u8>, BadFrame> {
-    let length = u32::try_from(body.len()).map_err(|_| BadFrame::TooLarge {
-        length: body.len() as u64,
-        limit: u64::from(u32::MAX),
-    })?;
+    let length = u32::try_from(body.len()).map_err(|_| BadFrame::NoFrame(body.len()))?;
     let mut framed = format!("{length:8x}").into_bytes();
     framed.extend_from_slice(body);
     Ok(framed)
@@ -43,6 +40,9 @@ pub enum BadFrame {
         /// The largest that is accepted.
         limit: u64,
     },
+    /// A request of so many bytes.
+    #[error("a request of {0} bytes is more than the 4294967295 bytes that a frame can hold")]
+    NoFrame(usize),
     /// More than the process can hold.
     #[error("a body of {0} bytes is more than the memory that is left")]
     NoMemory(usize),

@@ -88,7 +88,7 @@ pub struct HttpReply {
 /// How the end of the body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
-    Known(usize),
+    References(usize),
     Chunked,
     UntilEnd,
 }
@@ -262,7 +262,7 @@ impl HttpReader {
             return Ok(&[]);
         }
         self.state = match length(reply.headers)? {
-            Length::Known(length) => {
+            Length::References(length) => {
                 self.bounded(length)?;
                 State::Body(length)
             }
@@ -384,8 +384,8 @@ fn length(headers: &[httparse::Header<'_>]) -> Result<Length, String> {
                 .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
                 .and_then(|digits| digits.parse().ok());
             match (length, found) {
-                (Some(length), Length::UntilEnd) => found = Length::Known(length),
-                (Some(length), Length::Known(other)) if length == other => {}
+                (Some(length), Length::UntilEnd) => found = Length::References(length),
+                (Some(length), Length::References(other)) if length == other => {}
                 _ => {
                     return Err(format!(
                         "the reply's Content-Length is no length: {}",

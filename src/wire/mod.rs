@@ -5,15 +5,18 @@
 //! command that was sent; everything else is [`Undecodable`].
 #![forbid(unsafe_code)]
 
+mod answer;
 mod decode;
 mod frame;
 mod http;
 mod json;
-mod reply;
 mod request;
 
+pub use answer::{Answer, AnswerClass, Handles, Stats, ZombieDecision, ZombieRecord};
 pub use decode::{Undecodable, decode};
 pub use frame::{BadFrame, FrameReader, frame};
 pub use http::{HttpReader, HttpReply, HttpStatus, post};
-pub use reply::{Handles, Reply, ReplyClass, Stats, ZombieDecision, ZombieRecord};
 pub use request::{Base, Field, Request, UserIdentity, UserOrigin, Value, encode};
+
+#[cfg(test)]
+mod depth_tests;

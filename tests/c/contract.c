@@ -36,6 +36,14 @@ static void null_is_safe_everywhere(void)
     CHECK(ecf_client_get(NULL, "ECF_PORT", buf, 8, &needed) == ECF_ERR_ARGUMENT);
     CHECK(ecf_client_get(client, NULL, buf, 8, &needed) == ECF_ERR_ARGUMENT);
     CHECK(ecf_client_check(NULL, buf, 8, &needed) == ECF_ERR_ARGUMENT);
+    CHECK(ecf_client_refusal(NULL, buf, 8, &needed) == ECF_ERR_ARGUMENT);
+    CHECK(needed == 0 && buf[0] == '\0');
+    CHECK(ecf_client_refusal(client, buf, 8, &needed) == ECF_ERR_TOO_SMALL);
+    CHECK(needed == strlen("the key or its value is NULL") + 1);
+    CHECK(ECF_LOG_ERROR == 1 && ECF_LOG_WARN == 2 && ECF_LOG_INFO == 3 && ECF_LOG_DEBUG == 4);
+    CHECK(ECF_FAILOVER_VERSION_NUMBER == ecf_version_number());
+    CHECK(ECF_FAILOVER_VERSION_NUMBER == ECF_FAILOVER_VERSION_MAJOR * 10000
+          + ECF_FAILOVER_VERSION_MINOR * 100 + ECF_FAILOVER_VERSION_PATCH);
     CHECK(ecf_client_explain(NULL, ECF_KIND_TASK, 1, buf, 8, &needed) == ECF_ERR_ARGUMENT);
     CHECK(ecf_client_explain(client, 3, 1, buf, 8, &needed) == ECF_ERR_ARGUMENT);
     CHECK(ecf_client_cancel(NULL) == ECF_ERR_ARGUMENT);
@@ -76,7 +84,7 @@ static void null_is_safe_everywhere(void)
 static void buffers_are_filled_and_measured(void)
 {
     ecf_client *client = ecf_client_new();
-    char buf[16];
+    char buf[16], text[200];
     size_t needed = 0;
 
     CHECK(ecf_client_set(client, "ECF_HOST", "primary.site") == ECF_OK);
@@ -96,6 +104,14 @@ static void buffers_are_filled_and_measured(void)
     CHECK(ecf_client_get(client, "ECF_PORT", buf, sizeof buf, NULL) == ECF_OK);
     CHECK(strcmp(buf, "3141") == 0);
     CHECK(ecf_client_set(client, "ECF_PORT", "port") == ECF_ERR_ARGUMENT);
+    CHECK(ecf_client_refusal(client, text, sizeof text, &needed) == ECF_OK);
+    CHECK(strncmp(text, "ECF_PORT=\"port\": ", 17) == 0 && needed == strlen(text) + 1);
+    CHECK(ecf_client_set(client, "ECF_PASWORD", "sesame") == ECF_ERR_ARGUMENT);
+    CHECK(ecf_client_refusal(client, text, sizeof text, NULL) == ECF_OK);
+    CHECK(strstr(text, "ECF_PASWORD") != NULL && strstr(text, "sesame") == NULL);
+    CHECK(ecf_client_set(client, "ECF_TIMEOUT", "60") == ECF_OK);
+    CHECK(ecf_client_refusal(client, text, sizeof text, &needed) == ECF_OK);
+    CHECK(text[0] == '\0' && needed == 1);
     CHECK(ecf_client_check(client, buf, sizeof buf, &needed) == ECF_OK);
     CHECK(strcmp(buf, "") == 0 && needed == 1);
     CHECK(ecf_client_explain(client, ECF_KIND_PING, 0, NULL, 0, &needed) == ECF_OK);

@@ -361,7 +361,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// The first command among the row's options.
-fn command_of(row: &Row) -> Option<&'static ecf_failover::command::Row> {
+fn command_of(row: &Row) -> Option<&'static ecf_failover::command::CommandRow> {
     row.args.iter().flatten().find_map(|word| {
         let name = word.0.strip_prefix(b"--")?;
         let name = name.split(|&b| b == b'=').next()?;
@@ -592,7 +592,7 @@ fn what_a_server_sent_to_another_is_encoded_and_answered_the_same_way() {
         body.escape_ascii().to_string()
     );
     let reply = &others[0].reply.as_ref().expect("its reply").0;
-    assert_eq!(wire::decode(reply), Ok(wire::Reply::Ok));
+    assert_eq!(wire::decode(reply), Ok(wire::Answer::Ok));
 }
 
 #[test]

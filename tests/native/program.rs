@@ -156,6 +156,12 @@ fn delivery_does_not_depend_on_printing() {
 fn help_tells_the_options_that_ecflow_client_does_not_have() {
     let help = Program::new(PROGRAM, &[]).args(&["--help"]).succeed();
     assert!(help.starts_with("Task commands:\n"), "{help}");
+    for (key, value) in [("ECF_PORT", "abc"), ("NO_ECF", "1")] {
+        let told = Program::new(PROGRAM, &[(key, value)])
+            .args(&["--help"])
+            .succeed();
+        assert_eq!(told, help, "whatever {key} is");
+    }
     for option in ecf_failover::shell::OWN_OPTIONS {
         assert!(help.contains(&format!("  --{}", option.name)), "{help}");
         assert!(help.contains(option.meaning), "{help}");

@@ -54,6 +54,10 @@ contains
     call ecf%open()
     call ecf%set('ECF_NONSENSE', '1', stat, message)
     call show('unknown key', ecf, stat, message)
+    call ecf%set('ECF_PASWORD', 'sesame', stat, message)
+    if (index(message, 'ECF_PASWORD') == 0 .or. index(message, 'sesame') /= 0) stop 14
+    call ecf%set('ECF_TIMEOUT', 'soon', stat, message)
+    if (index(message, 'ECF_TIMEOUT="soon": not a duration') == 0) stop 15
     call ecf%get('ECF_PASS', text, stat, message)
     call show('secret key', ecf, stat, message)
     call ecf%set('ECF_TIMEOUT', 'soon')

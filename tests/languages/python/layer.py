@@ -36,6 +36,10 @@ with Client(ECF_HOST="127.0.0.1", ECF_PORT=port, ECF_NAME="/s/f/t", ECF_PASS="_D
     expect(ValueError, ecf.task, "--label=l", "a\0b")
     error = expect(Error, ecf.set, "ECF_NONSENSE", "1")
     assert error.reply is None and "ECF_NONSENSE" in str(error)
+    error = expect(Error, ecf.set, "ECF_PASWORD", "sesame")
+    assert "ECF_PASWORD" in str(error) and "sesame" not in str(error)
+    error = expect(Error, ecf.set, "ECF_TIMEOUT", "soon")
+    assert 'ECF_TIMEOUT="soon": not a duration' in str(error)
     expect(Error, ecf.get, "ECF_PASS")
     assert ecf.get("ECF_PORT") == port and ecf.check() == []
     assert len(ecf.explain(Kind.TASK)) > 4000
@@ -79,7 +83,7 @@ with Client(ECF_HOST="127.0.0.1", ECF_PORT=refused, ECF_NAME="/s/f/t", ECF_PASS=
 
 # Every status that a command can end with has its own exception; one that a newer library may
 # have is a failure, too.
-for status in set(Status) - {Status.OK, Status.TOO_SMALL}:
+for status in set(Status) - {Status.OK, Status.TOO_SMALL, Status.IN_PROGRESS}:
     name = "".join(part.capitalize() for part in status.name.split("_"))
     assert ecf_failover._error(status, "").__class__.__name__ == name
     assert name in ecf_failover.__all__

@@ -2,7 +2,9 @@
 //! outcomes, settings, the hostfile, replies that are none.
 
 mod hostfile;
+mod notes;
 mod outcomes;
+mod refusals;
 mod replies;
 mod settings;
 mod stop;

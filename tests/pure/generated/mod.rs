@@ -5,6 +5,7 @@
 
 mod completion;
 mod header;
+mod layers;
 mod links;
 mod pages;
 mod roff;

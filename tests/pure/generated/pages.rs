@@ -43,6 +43,7 @@ const MARKS: &[Mark] = &[
     ("@ecf_status@", || header::numbers("ecf_status")),
     ("@ecf_outcome@", || header::numbers("ecf_outcome")),
     ("@ecf_kind@", || header::numbers("ecf_kind")),
+    ("@ecf_log_level@", || header::numbers("ecf_log_level")),
     ("@ecf_step@", || header::numbers("ecf_step")),
 ];
 

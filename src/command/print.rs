@@ -1,42 +1,40 @@
-//! Replies as the text that ecflow_client prints: the layout is ecFlow 5.9.2's.
+//! Answers as the text that ecflow_client prints: the layout is ecFlow 5.9.2's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::command::{Command, Shows};
+use super::{Command, Shows};
 use crate::model::{Endpoint, Kind};
-use crate::wire::{Handles, Reply, Stats, ZombieDecision, ZombieRecord};
+use crate::wire::{Answer, Handles, Stats, ZombieDecision, ZombieRecord};
 
 /// What ecflow_client prints when `endpoint` gave this `reply` to `command` after `took`.
-pub(super) fn printed(
-    command: &Command,
-    reply: &Reply,
-    endpoint: &Endpoint,
-    took: Duration,
-) -> Vec<u8> {
+#[must_use]
+pub fn printed(command: &Command, reply: &Answer, endpoint: &Endpoint, took: Duration) -> Vec<u8> {
     match (reply, command.kind) {
-        (Reply::Ok, Kind::Ping) => ping_line(endpoint, took),
-        (Reply::Suites(names), _) => suites_table(names),
-        (Reply::Handles(handles), _) => handles_table(handles),
-        (Reply::LogPath(path), _) => line(path),
-        (Reply::Group(replies), _) => replies
+        (Answer::Ok, Kind::Ping) => ping_line(endpoint, took),
+        (Answer::Suites(names), _) => suites_table(names),
+        (Answer::Handles(handles), _) => handles_table(handles),
+        (Answer::LogPath(path), _) => line(path),
+        (Answer::Group(replies), _) => replies
             .iter()
             .flat_map(|reply| in_group(reply, command.shows))
             .collect(),
-        (Reply::Node(text) | Reply::Definition(text), _) => definition(text),
+        (Answer::Node(text) | Answer::Definition(text), _) => definition(text),
         (reply, _) => plain(reply),
     }
 }
 
 /// Whether a command of a group was refused.
-pub(super) fn has_error(replies: &[Reply]) -> bool {
-    replies.iter().any(|r| matches!(r, Reply::Error(_)))
+#[must_use]
+pub fn has_error(replies: &[Answer]) -> bool {
+    replies.iter().any(|r| matches!(r, Answer::Error(_)))
 }
 
 /// The errors in a group's reply, a line each.
-pub(super) fn group_errors(replies: &[Reply]) -> Vec<u8> {
+#[must_use]
+pub fn group_errors(replies: &[Answer]) -> Vec<u8> {
     let errors = replies.iter().filter_map(|reply| match reply {
-        Reply::Error(words) => Some(words.as_slice()),
+        Answer::Error(words) => Some(words.as_slice()),
         _ => None,
     });
     errors.collect::<Vec<_>>().join(&b"\n"[..])
@@ -44,23 +42,23 @@ pub(super) fn group_errors(replies: &[Reply]) -> Vec<u8> {
 
 /// Most replies print alone what they print in a group; tables of names and definitions do
 /// not, unless the group has a `show`.
-fn in_group(reply: &Reply, shows: Shows) -> Vec<u8> {
+fn in_group(reply: &Answer, shows: Shows) -> Vec<u8> {
     match (reply, shows) {
         (
-            Reply::Node(text) | Reply::Definition(text) | Reply::Sync(Some(text)),
+            Answer::Node(text) | Answer::Definition(text) | Answer::Sync(Some(text)),
             Shows::Definition,
         ) => definition(text),
-        (Reply::Node(_) | Reply::Definition(_), Shows::Nothing) => Vec::new(),
+        (Answer::Node(_) | Answer::Definition(_), Shows::Nothing) => Vec::new(),
         (reply, _) => plain(reply),
     }
 }
 
-fn plain(reply: &Reply) -> Vec<u8> {
+fn plain(reply: &Answer) -> Vec<u8> {
     match reply {
-        Reply::Text(text) => line(text),
-        Reply::Texts(texts) => texts.iter().flat_map(|text| line(text)).collect(),
-        Reply::Stats(stats) => stats_table(stats),
-        Reply::Zombies(zombies) => zombies_table(zombies),
+        Answer::Text(text) => line(text),
+        Answer::Texts(texts) => texts.iter().flat_map(|text| line(text)).collect(),
+        Answer::Stats(stats) => stats_table(stats),
+        Answer::Zombies(zombies) => zombies_table(zombies),
         _ => Vec::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! The words of `--query`.
 
-use super::CommandError;
-use super::argv::Words;
-use super::table::Draft;
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
 
 /// What stands behind a query's type.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ const QUERIES: &[(&[u8], QueryShape)] = &[
     (b"trigger", QueryShape::PathAndExpression),
 ];
 
-pub(super) fn query(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
+pub(in crate::command) fn query(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
     let wrong = |why: &str| Err(CommandError::words("query", why));
     let asked = words.values[0];
     let Some((_, shape)) = QUERIES.iter().find(|(name, _)| *name == asked) else {

@@ -1,20 +1,21 @@
 //! The words of the commands for nodes: paths, and options anywhere between them.
 
-use super::argv::Words;
-use super::table::{DONE, Draft};
-use super::{CommandError, shown};
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::DONE;
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
 
 /// A path begins with `/` and has neither a blank nor a colon; the rest are options.
-pub(super) fn split<'a>(words: &[&'a [u8]]) -> (Vec<&'a [u8]>, Vec<&'a [u8]>) {
+pub(in crate::command) fn split<'a>(words: &[&'a [u8]]) -> (Vec<&'a [u8]>, Vec<&'a [u8]>) {
     words
         .iter()
         .partition(|word| !word.starts_with(b"/") || word.contains(&b' ') || word.contains(&b':'))
 }
 
-pub(super) fn need(option: &'static str, paths: &[&[u8]]) -> Built {
+pub(in crate::command) fn need(option: &'static str, paths: &[&[u8]]) -> Built {
     match paths {
         [] => Err(CommandError::words(
             option,
@@ -27,14 +28,14 @@ pub(super) fn need(option: &'static str, paths: &[&[u8]]) -> Built {
 fn only_paths<'a>(option: &'static str, words: &Words<'a>) -> Result<Vec<&'a [u8]>, CommandError> {
     let (options, paths) = split(&words.values);
     if let Some(odd) = options.first() {
-        let why = format!("{} is not a path: paths begin with '/'", shown(odd));
+        let why = format!("{} is not a path: paths begin with '/'", words.shown(odd));
         return Err(CommandError::words(option, why));
     }
     need(option, &paths)?;
     Ok(paths)
 }
 
-pub(super) fn simple(
+pub(in crate::command) fn simple(
     option: &'static str,
     api: i64,
     words: &Words<'_>,
@@ -51,7 +52,7 @@ fn members(api: i64, paths: &[&[u8]], draft: &mut Draft) {
     draft.flag("force_", false);
 }
 
-pub(super) fn zombie(
+pub(in crate::command) fn zombie(
     option: &'static str,
     action: i64,
     words: &Words<'_>,
@@ -68,7 +69,7 @@ pub(super) fn zombie(
 /// The word for all suites; a lone `/` means the same to `--check`.
 const ALL: &[u8] = b"_all_";
 
-pub(super) fn check(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn check(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, mut paths) = split(&words.values);
     match options[..] {
         [] => need("check", &paths)?,
@@ -82,7 +83,7 @@ pub(super) fn check(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn edit_history(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn edit_history(words: &Words<'_>, draft: &mut Draft) -> Built {
     match words.values[..] {
         [b"clear"] => {
             draft.legal = DONE;
@@ -94,7 +95,7 @@ pub(super) fn edit_history(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// ecflow_client takes the word force and sends nothing of it.
-pub(super) fn archive(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn archive(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, paths) = split(&words.values);
     need("archive", &paths)?;
     match options[..] {
@@ -106,7 +107,7 @@ pub(super) fn archive(words: &Words<'_>, draft: &mut Draft) -> Built {
 
 /// Without paths a server deletes all its suites, so that must be said by name; and a library
 /// cannot ask "are you sure?", so the answer must stand before the paths.
-pub(super) fn delete(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn delete(words: &Words<'_>, draft: &mut Draft) -> Built {
     const BEFORE: [&[u8]; 3] = [b"force", b"yes", ALL];
     let wrong = |why: String| Err(CommandError::words("delete", why));
     let (options, paths) = split(&words.values);
@@ -114,7 +115,7 @@ pub(super) fn delete(words: &Words<'_>, draft: &mut Draft) -> Built {
     let mut all = false;
     let mut confirmed = false;
     if let Some(odd) = options.iter().find(|word| !BEFORE.contains(word)) {
-        return wrong(format!("{} is not force, yes or _all_", shown(odd)));
+        return wrong(format!("{} is not force, yes or _all_", words.shown(odd)));
     }
     for word in &words.values[..options.len()] {
         match *word {
@@ -148,7 +149,7 @@ const STATES: &[&[u8]] = &[
 const EVENT_STATES: &[&[u8]] = &[b"set", b"clear"];
 
 /// Here a path may have a colon, for the name of an event.
-pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: String| Err(CommandError::words("force", why));
     let (mut state, mut recursive, mut full): (&[u8], bool, bool) = (b"", false, false);
     let mut paths: Vec<&[u8]> = Vec::new();
@@ -161,7 +162,7 @@ pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
             word => {
                 return wrong(format!(
                     "{} is not unknown, complete, queued, submitted, active, aborted, set, clear, recursive or full",
-                    shown(word)
+                    words.shown(word)
                 ));
             }
         }
@@ -173,7 +174,10 @@ pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
     if EVENT_STATES.contains(&state)
         && let Some(path) = paths.iter().find(|path| !path.contains(&b':'))
     {
-        return wrong(format!("{} names no event: write PATH:EVENT", shown(path)));
+        return wrong(format!(
+            "{} names no event: write PATH:EVENT",
+            words.shown(path)
+        ));
     }
     draft.texts("paths_", &paths);
     draft.text("stateOrEvent_", state);
@@ -182,13 +186,13 @@ pub(super) fn force(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn free_dep(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn free_dep(words: &Words<'_>, draft: &mut Draft) -> Built {
     const KINDS: [&[u8]; 4] = [b"trigger", b"all", b"date", b"time"];
     const MEMBERS: [&str; 4] = ["trigger_", "all_", "date_", "time_"];
     let (options, paths) = split(&words.values);
     need("free-dep", &paths)?;
     if let Some(odd) = options.iter().find(|word| !KINDS.contains(word)) {
-        let why = format!("{} is not trigger, all, date or time", shown(odd));
+        let why = format!("{} is not trigger, all, date or time", words.shown(odd));
         return Err(CommandError::words("free-dep", why));
     }
     draft.texts("paths_", &paths);
@@ -199,7 +203,7 @@ pub(super) fn free_dep(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn requeue(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn requeue(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, paths) = split(&words.values);
     need("requeue", &paths)?;
     let option = match options[..] {
@@ -218,7 +222,7 @@ pub(super) fn requeue(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn run(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn run(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (options, paths) = split(&words.values);
     need("run", &paths)?;
     let force = match options[..] {
@@ -236,7 +240,7 @@ const ORDERS: &[&[u8]] = &[
     b"top", b"bottom", b"alpha", b"order", b"up", b"down", b"runtime",
 ];
 
-pub(super) fn order(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn order(words: &Words<'_>, draft: &mut Draft) -> Built {
     let found = match words.values[..] {
         [path, order] => ORDERS
             .iter()
@@ -257,7 +261,7 @@ pub(super) fn order(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn plug(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn plug(words: &Words<'_>, draft: &mut Draft) -> Built {
     let [source, destination] = words.values[..] else {
         let why = "takes a path, and a path, HOST:PORT or HOST:PORT/PATH to move it to";
         return Err(CommandError::words("plug", why));

@@ -1,10 +1,11 @@
 //! The words of `--alter`: an action, a type, and what the type takes; paths anywhere.
 
-use super::argv::Words;
-use super::table::Draft;
 use super::task::is_name;
 use super::user::whole;
-use super::{CommandError, Question, Version, attributes, paths, shown};
+use super::{attributes, paths};
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::{CommandError, EcflowVersion, ServerQuery};
 use crate::model::Repeat;
 
 /// What stands behind the type.
@@ -159,7 +160,7 @@ impl Default for Alteration {
 
 type Altered = Result<Alteration, CommandError>;
 
-pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
+pub(in crate::command) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
     let (mut options, mut paths) = paths::split(&words.values);
     paths::need("alter", &paths)?;
     take_value_back(&mut options, &mut paths);
@@ -167,16 +168,16 @@ pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
         return wrong("takes ACTION TYPE [NAME] [VALUE] PATH...".into());
     };
     let alteration = match *action {
-        b"add" => add(kind, rest)?,
-        b"delete" => delete(kind, rest)?,
-        b"change" => change(kind, rest)?,
-        b"set_flag" => flag(kind, rest, true)?,
-        b"clear_flag" => flag(kind, rest, false)?,
-        b"sort" => sort(kind, rest)?,
+        b"add" => add(kind, rest, words)?,
+        b"delete" => delete(kind, rest, words)?,
+        b"change" => change(kind, rest, words)?,
+        b"set_flag" => flag(kind, rest, true, words)?,
+        b"clear_flag" => flag(kind, rest, false, words)?,
+        b"sort" => sort(kind, rest, words)?,
         other => {
             return wrong(format!(
                 "{} is not add, change, delete, set_flag, clear_flag or sort",
-                shown(other)
+                words.shown(other)
             ));
         }
     };
@@ -185,9 +186,9 @@ pub(super) fn alter(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
         .any(|(newer, kinds)| newer == action && kinds.contains(kind))
     {
         let what = [b"--alter ", *action, b" ", *kind].concat();
-        draft.questions.push(Question::Version {
+        draft.queries.push(ServerQuery::Version {
             what: String::from_utf8_lossy(&what).into_owned(),
-            since: Version([5, 17, 0]),
+            since: EcflowVersion([5, 17, 0]),
         });
     }
     // A second "add" adds again, and a second "delete" finds nothing and is an error.
@@ -229,6 +230,7 @@ fn typed(
     action: &str,
     kind: &[u8],
     rest: &[&[u8]],
+    words: &Words<'_>,
 ) -> Result<(i64, Vec<u8>, Vec<u8>), CommandError> {
     let Some((_, number, shape)) = types.iter().find(|(name, ..)| *name == kind) else {
         let known: Vec<_> = types
@@ -237,7 +239,7 @@ fn typed(
             .collect();
         return wrong(format!(
             "{} cannot be used with {action}: give one of {}",
-            shown(kind),
+            words.shown(kind),
             known.join(", ")
         ));
     };
@@ -253,13 +255,13 @@ fn typed(
                 Shape::NameValue => "two words",
                 Shape::NameMaybeValue => "one or two words",
             };
-            return wrong(format!("{action} {} takes {takes}", shown(kind)));
+            return wrong(format!("{action} {} takes {takes}", words.shown(kind)));
         }
     };
     Ok((*number, name.to_vec(), value.to_vec()))
 }
 
-fn add(kind: &[u8], rest: &[&[u8]]) -> Altered {
+fn add(kind: &[u8], rest: &[&[u8]], words: &Words<'_>) -> Altered {
     let tokens;
     let rest = match (kind, rest) {
         // `-s N`, tokens taken by a submission only, is one value.
@@ -269,16 +271,16 @@ fn add(kind: &[u8], rest: &[&[u8]]) -> Altered {
         }
         _ => rest,
     };
-    let (add, name, value) = typed(ADD, "add", kind, rest)?;
+    let (add, name, value) = typed(ADD, "add", kind, rest, words)?;
     if matches!(
         kind,
         b"variable" | b"label" | b"limit" | b"event" | b"meter"
     ) && !is_name(&name)
     {
-        return wrong(format!("{} is not a name", shown(&name)));
+        return wrong(format!("{} is not a name", words.shown(&name)));
     }
     if let Some(wanted) = attributes::wanted(kind, &name) {
-        return wrong(format!("{} is not {wanted}", shown(&name)));
+        return wrong(format!("{} is not {wanted}", words.shown(&name)));
     }
     let wanted = match (kind, value.as_slice()) {
         (b"limit", value) if whole(value).is_none() => "a whole number",
@@ -290,7 +292,7 @@ fn add(kind: &[u8], rest: &[&[u8]]) -> Altered {
         _ => "",
     };
     if !wanted.is_empty() {
-        return wrong(format!("{} is not {wanted}", shown(&value)));
+        return wrong(format!("{} is not {wanted}", words.shown(&value)));
     }
     Ok(Alteration {
         name,
@@ -310,10 +312,10 @@ fn is_range(value: &[u8]) -> bool {
     parts.len() == 3 && parts.iter().all(Option::is_some)
 }
 
-fn delete(kind: &[u8], rest: &[&[u8]]) -> Altered {
-    let (delete, name, value) = typed(DELETE, "delete", kind, rest)?;
+fn delete(kind: &[u8], rest: &[&[u8]], words: &Words<'_>) -> Altered {
+    let (delete, name, value) = typed(DELETE, "delete", kind, rest, words)?;
     if kind == b"zombie" && !attributes::ZOMBIES.contains(&name.as_slice()) {
-        return wrong(format!("{} is not a type of zombie", shown(&name)));
+        return wrong(format!("{} is not a type of zombie", words.shown(&name)));
     }
     Ok(Alteration {
         name,
@@ -323,8 +325,8 @@ fn delete(kind: &[u8], rest: &[&[u8]]) -> Altered {
     })
 }
 
-fn change(kind: &[u8], rest: &[&[u8]]) -> Altered {
-    let (change, name, mut value) = typed(CHANGE, "change", kind, rest)?;
+fn change(kind: &[u8], rest: &[&[u8]], words: &Words<'_>) -> Altered {
+    let (change, name, mut value) = typed(CHANGE, "change", kind, rest, words)?;
     if kind == b"label" {
         value = with_newlines(&value);
     }
@@ -355,7 +357,7 @@ fn with_newlines(text: &[u8]) -> Vec<u8> {
     lines
 }
 
-fn flag(kind: &[u8], rest: &[&[u8]], is_set: bool) -> Altered {
+fn flag(kind: &[u8], rest: &[&[u8]], is_set: bool, words: &Words<'_>) -> Altered {
     let number = FLAGS
         .iter()
         .position(|name| !name.is_empty() && *name == kind);
@@ -366,13 +368,13 @@ fn flag(kind: &[u8], rest: &[&[u8]], is_set: bool) -> Altered {
             ..Alteration::default()
         }),
         (Some(_), _) => wrong("a flag takes nothing but paths".into()),
-        (None, _) => wrong(format!("{} is not a flag", shown(kind))),
+        (None, _) => wrong(format!("{} is not a flag", words.shown(kind))),
     }
 }
 
-fn sort(kind: &[u8], rest: &[&[u8]]) -> Altered {
+fn sort(kind: &[u8], rest: &[&[u8]], words: &Words<'_>) -> Altered {
     match rest {
-        _ if !SORTS.contains(&kind) => wrong(format!("{} cannot be sorted", shown(kind))),
+        _ if !SORTS.contains(&kind) => wrong(format!("{} cannot be sorted", words.shown(kind))),
         [] | [b"recursive"] => Ok(Alteration {
             name: kind.to_vec(),
             value: rest.concat(),

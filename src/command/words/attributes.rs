@@ -9,7 +9,7 @@ const DAYS: &[&[u8]] = &[
     b"friday",
     b"saturday",
 ];
-pub(super) const ZOMBIES: &[&[u8]] = &[
+pub(in crate::command) const ZOMBIES: &[&[u8]] = &[
     b"user",
     b"ecf",
     b"ecf_pid",
@@ -20,7 +20,7 @@ pub(super) const ZOMBIES: &[&[u8]] = &[
 const ZOMBIE_ACTIONS: &[&[u8]] = &[b"fob", b"fail", b"adopt", b"remove", b"block", b"kill"];
 
 /// What an attribute of this type would have to look like, where `value` does not.
-pub(super) fn wanted(kind: &[u8], value: &[u8]) -> Option<&'static str> {
+pub(in crate::command) fn wanted(kind: &[u8], value: &[u8]) -> Option<&'static str> {
     let (is_good, wanted): (fn(&[u8]) -> bool, _) = match kind {
         b"time" | b"today" => (is_series, "[+]HH:MM or [+]HH:MM HH:MM HH:MM"),
         b"date" => (is_date, "D.M.YYYY, with * for any"),

@@ -1,9 +1,9 @@
 //! The words of the commands around client handles: what a client is told of, and what is new.
 
-use super::argv::Words;
-use super::table::Draft;
 use super::user::whole;
-use super::{CommandError, Question, shown};
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::{CommandError, ServerQuery};
 use crate::wire::{Field, Request, Value};
 
 type Built = Result<(), CommandError>;
@@ -42,19 +42,19 @@ fn flag(word: &[u8]) -> Option<bool> {
 }
 
 /// The number of an existing handle: at least 1.
-fn existing(option: &'static str, word: &[u8]) -> Result<i64, CommandError> {
+fn existing(option: &'static str, word: &[u8], words: &Words<'_>) -> Result<i64, CommandError> {
     let number = whole(word).filter(|number| *number > 0);
     number.map(i64::from).ok_or_else(|| {
-        let why = format!("{} is not the number of a client handle", shown(word));
+        let why = format!("{} is not the number of a client handle", words.shown(word));
         CommandError::words(option, why)
     })
 }
 
-pub(super) fn register(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn register(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (handle, rest) = match &words.values[..] {
         [first, ..] if flag(first).is_some() => (0, &words.values[..]),
         [b"0", rest @ ..] => (0, rest),
-        [first, rest @ ..] => (existing("ch_register", first)?, rest),
+        [first, rest @ ..] => (existing("ch_register", first, words)?, rest),
         [] => (0, &words.values[..]),
     };
     let (auto_add, suites) = match rest {
@@ -73,8 +73,8 @@ pub(super) fn register(words: &Words<'_>, draft: &mut Draft) -> Built {
     members(0, &found, draft)
 }
 
-pub(super) fn drop(words: &Words<'_>, draft: &mut Draft) -> Built {
-    let handle = existing("ch_drop", words.values[0])?;
+pub(in crate::command) fn drop(words: &Words<'_>, draft: &mut Draft) -> Built {
+    let handle = existing("ch_drop", words.values[0], words)?;
     let found = Members {
         handle,
         ..Members::default()
@@ -83,7 +83,7 @@ pub(super) fn drop(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// Without a user: the sender's own.
-pub(super) fn drop_user(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn drop_user(words: &Words<'_>, draft: &mut Draft) -> Built {
     let found = Members {
         user: words.values.first().copied().unwrap_or_default(),
         ..Members::default()
@@ -91,11 +91,11 @@ pub(super) fn drop_user(words: &Words<'_>, draft: &mut Draft) -> Built {
     members(2, &found, draft)
 }
 
-pub(super) fn add(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn add(words: &Words<'_>, draft: &mut Draft) -> Built {
     with_suites("ch_add", 3, words, draft)
 }
 
-pub(super) fn remove(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn remove(words: &Words<'_>, draft: &mut Draft) -> Built {
     with_suites("ch_rem", 4, words, draft)
 }
 
@@ -107,48 +107,48 @@ fn with_suites(option: &'static str, api: i64, words: &Words<'_>, draft: &mut Dr
         return Err(CommandError::words(option, "no suite is given"));
     }
     let found = Members {
-        handle: existing(option, handle)?,
+        handle: existing(option, handle, words)?,
         suites,
         ..Members::default()
     };
     members(api, &found, draft)
 }
 
-pub(super) fn auto_add(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn auto_add(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = || CommandError::words("ch_auto_add", "takes HANDLE true|false");
     let [handle, word] = words.values[..] else {
         return Err(wrong());
     };
     let found = Members {
-        handle: existing("ch_auto_add", handle)?,
+        handle: existing("ch_auto_add", handle, words)?,
         auto_add: flag(word).ok_or_else(wrong)?,
         ..Members::default()
     };
     members(5, &found, draft)
 }
 
-pub(super) fn suites(_: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn suites(_: &Words<'_>, draft: &mut Draft) -> Built {
     draft.fields = all_handles().fields;
     Ok(())
 }
 
 /// Asks for all client handles.
-pub(super) fn all_handles() -> Request {
+pub(in crate::command) fn all_handles() -> Request {
     Request {
         class: "ClientHandleCmd",
         fields: fields(6, &Members::default()),
     }
 }
 
-pub(super) fn news(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn news(words: &Words<'_>, draft: &mut Draft) -> Built {
     changes("news", 0, words, draft)
 }
 
-pub(super) fn sync(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn sync(words: &Words<'_>, draft: &mut Draft) -> Built {
     changes("sync", 1, words, draft)
 }
 
-pub(super) fn sync_clock(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn sync_clock(words: &Words<'_>, draft: &mut Draft) -> Built {
     changes("sync_clock", 3, words, draft)
 }
 
@@ -167,13 +167,13 @@ fn changes(option: &'static str, api: i64, words: &Words<'_>, draft: &mut Draft)
 }
 
 /// A server that does not know the handle would crash (5.9.2 and 5.17.0): it is asked first.
-pub(super) fn sync_full(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn sync_full(words: &Words<'_>, draft: &mut Draft) -> Built {
     let Some(handle) = unsigned(words.values[0]) else {
         let why = "takes the number of a client handle, or 0";
         return Err(CommandError::words("sync_full", why));
     };
     if handle != 0 {
-        draft.questions.push(Question::Handle(handle));
+        draft.queries.push(ServerQuery::Handle(handle));
     }
     sync_members(2, [handle, 0, 0], draft);
     Ok(())

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::argv::Words;
 use super::definition::read_file;
-use super::table::{Draft, TEXT};
 use super::user::whole;
-use super::{CommandError, shown};
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::TEXT;
 use crate::model::Repeat;
 use crate::wire::Value;
 
@@ -15,20 +16,20 @@ type Built = Result<(), CommandError>;
 const FILES: &[&[u8]] = &[b"script", b"job", b"jobout", b"manual", b"kill", b"stat"];
 const LINES: i64 = 10_000;
 
-pub(super) fn file(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn file(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: String| Err(CommandError::words("file", why));
     let kind = words.values.get(1).copied().unwrap_or(FILES[0]);
     let Some(number) = FILES.iter().position(|name| *name == kind) else {
         return wrong(format!(
             "{} is not script, job, jobout, manual, kill or stat",
-            shown(kind)
+            words.shown(kind)
         ));
     };
     let lines = match words.values[..] {
         [_, _, lines] => match whole(lines) {
             Some(lines) if lines > 0 => i64::from(lines),
             Some(_) => LINES,
-            None => return wrong(format!("{} is not a number of lines", shown(lines))),
+            None => return wrong(format!("{} is not a number of lines", words.shown(lines))),
         },
         _ => LINES,
     };
@@ -56,7 +57,7 @@ const EDITS: &[(&[u8], Edit)] = &[
     (b"submit_file", Edit::SubmitFile),
 ];
 
-pub(super) fn edit_script(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn edit_script(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: &str| Err(CommandError::words("edit_script", why));
     let [path, kind, rest @ ..] = &words.values[..] else {
         return wrong("takes a path and a type");

@@ -1,42 +1,39 @@
 //! The words of `--group`: several user commands in one request.
 
-use super::argv::{self, Words};
-use super::table::Draft;
-use super::{CommandError, Question, Shows, shown};
-use crate::model::{Kind, Repeat};
-use crate::wire::{ReplyClass, Request, Value};
+use crate::command::argv::{self, Words};
+use crate::command::draft::Draft;
+use crate::command::{CommandError, ServerQuery, Shows};
+use crate::model::Repeat;
+use crate::wire::{AnswerClass, Request, Value};
 
 /// The replies that say nothing but "done": any number of commands may be answered by them.
-const SAY_NOTHING: &[ReplyClass] = &[ReplyClass::Ok, ReplyClass::Cleared];
+const SAY_NOTHING: &[AnswerClass] = &[AnswerClass::Ok, AnswerClass::Cleared];
 
-pub(super) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
+pub(in crate::command) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandError> {
     let wrong = |why: String| Err(CommandError::words("group", why));
-    let pieces = words.values[0]
-        .split(|&b| b == b';')
-        .map(<[u8]>::trim_ascii);
+    let text = words.values[0];
+    let inner = Words {
+        values: Vec::new(),
+        add: Vec::new(),
+        remove: Vec::new(),
+        quoting: words.quoting.of_pieces(text),
+        ..*words
+    };
+    let pieces = text.split(|&b| b == b';').map(<[u8]>::trim_ascii);
     let pieces: Vec<_> = pieces.filter(|piece| !piece.is_empty()).collect();
     if pieces.is_empty() {
         return wrong("no command is given: separate several by ';'".into());
     }
     let mut commands = Vec::new();
-    let mut answers: Vec<(ReplyClass, &'static str)> = Vec::new();
+    let mut answers: Vec<(AnswerClass, &'static str)> = Vec::new();
     draft.repeat = Repeat::Yes;
     for piece in pieces {
         let argv = words_of(piece);
-        let (row, child) = argv::read_one(&argv, words.around)?;
-        if row.name == "group" {
-            return wrong("a group cannot hold a group".into());
-        }
-        if row.kind == Kind::Task {
-            return wrong(format!(
-                "--{}: a halted server may drop a task command in a group and answer that all is well; send it alone",
-                row.name
-            ));
-        }
-        if let Some(Question::Handle(_)) = child.questions.first() {
+        let (row, child) = argv::read_one(&argv, &inner)?;
+        if let Some(ServerQuery::Handle(_)) = child.queries.first() {
             return wrong(format!(
                 "{}: a handle that the server does not know would end it, and is asked for before; send it alone",
-                shown(piece)
+                inner.shown(piece)
             ));
         }
         let told = child.legal.iter().copied();
@@ -52,8 +49,8 @@ pub(super) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<(), CommandE
         answers.extend(told.map(|class| (class, row.name)));
         draft.parts.push(child.legal);
         draft.repeat = worse(draft.repeat, child.repeat);
-        draft.questions.extend(child.questions);
-        if row.name == "show" {
+        draft.queries.extend(child.queries);
+        if child.shows == Shows::Definition {
             draft.shows = Shows::Definition;
         }
         commands.push(Request {

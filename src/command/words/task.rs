@@ -1,28 +1,29 @@
 //! The words of the eight task commands.
 
-use super::argv::Words;
-use super::table::{Draft, STEP};
-use super::{CommandError, shown};
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::STEP;
 use crate::model::Repeat;
 use crate::wire::Value;
 
 type Built = Result<(), CommandError>;
 
-pub(super) fn init(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn init(words: &Words<'_>, draft: &mut Draft) -> Built {
     let given = words.values[0];
     let known = words.rid.unwrap_or(&words.around.task.remote_id);
     if !known.is_empty() && known != given {
         let why = format!(
             "{} is not the id that is known already, {} (ECF_RID or --rid)",
-            shown(given),
-            shown(known)
+            words.shown(given),
+            words.shown(known)
         );
         return Err(CommandError::words("init", why));
     }
     let variables = words
         .add
         .iter()
-        .map(|word| variable(word))
+        .map(|word| variable(word, words))
         .collect::<Result<Vec<_>, _>>()?;
     if !variables.is_empty() {
         let value = Value::Variables(variables);
@@ -31,21 +32,21 @@ pub(super) fn init(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-fn variable(word: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CommandError> {
+fn variable(word: &[u8], words: &Words<'_>) -> Result<(Vec<u8>, Vec<u8>), CommandError> {
     let mut parts = word.split(|&b| b == b'=');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(name), Some(value), None) if is_name(name) && !value.is_empty() => {
             Ok((name.to_vec(), value.to_vec()))
         }
         _ => {
-            let why = format!("{} is not NAME=VALUE", shown(word));
+            let why = format!("{} is not NAME=VALUE", words.shown(word));
             Err(CommandError::words("add", why))
         }
     }
 }
 
 /// Whether ecFlow takes it for the name of a node, a variable or another attribute.
-pub(super) fn is_name(name: &[u8]) -> bool {
+pub(in crate::command) fn is_name(name: &[u8]) -> bool {
     let is_plain = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     match name {
         [] => false,
@@ -53,7 +54,7 @@ pub(super) fn is_name(name: &[u8]) -> bool {
     }
 }
 
-pub(super) fn complete(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn complete(words: &Words<'_>, draft: &mut Draft) -> Built {
     if !words.remove.is_empty() {
         draft.texts("var_to_del_", &words.remove);
     }
@@ -61,7 +62,7 @@ pub(super) fn complete(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// A reason is one line without `;`: the first newline goes, the first `;` becomes a blank.
-pub(super) fn abort(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn abort(words: &Words<'_>, draft: &mut Draft) -> Built {
     let mut reason = words
         .values
         .first()
@@ -76,20 +77,20 @@ pub(super) fn abort(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn event(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn event(words: &Words<'_>, draft: &mut Draft) -> Built {
     draft.text("name_", words.values[0]);
     match words.values[1..] {
         [b"clear"] => draft.flag("value_", false),
         [] | [b"set"] | [_, _, ..] => {}
         [other] => {
-            let why = format!("{} is neither set nor clear", shown(other));
+            let why = format!("{} is neither set nor clear", words.shown(other));
             return Err(CommandError::words("event", why));
         }
     }
     Ok(())
 }
 
-pub(super) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
     let [name, value] = words.values[..] else {
         return Err(CommandError::words(
             "meter",
@@ -100,7 +101,7 @@ pub(super) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
         .ok()
         .and_then(|text| text.parse::<i32>().ok());
     let Some(number) = number else {
-        let why = format!("{} is not a whole number of 32 bits", shown(value));
+        let why = format!("{} is not a whole number of 32 bits", words.shown(value));
         return Err(CommandError::words("meter", why));
     };
     draft.text("name_", name);
@@ -108,7 +109,7 @@ pub(super) fn meter(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn label(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn label(words: &Words<'_>, draft: &mut Draft) -> Built {
     if words.values.len() < 2 {
         return Err(CommandError::words("label", "takes a name and a text"));
     }
@@ -118,7 +119,7 @@ pub(super) fn label(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// The server parses the expression; one that it cannot parse is its error to tell.
-pub(super) fn wait(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn wait(words: &Words<'_>, draft: &mut Draft) -> Built {
     draft.text("expression_", words.values[0]);
     Ok(())
 }
@@ -133,7 +134,7 @@ const ACTIONS: &[&[u8]] = &[
 const WITH_STEP: &[&[u8]] = &[b"aborted", b"complete"];
 
 /// The words behind the name are told apart by what they are: an action, a path, else a step.
-pub(super) fn queue(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn queue(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: &str| Err(CommandError::words("queue", why));
     let name = words.values[0];
     if !is_name(name) {

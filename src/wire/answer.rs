@@ -6,7 +6,7 @@ use crate::model::Secret;
 
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum Answer {
     /// Done.
     Ok,
     /// Done, and what the client knows of the definition is void.
@@ -45,76 +45,76 @@ pub enum Reply {
     Zombies(Vec<ZombieRecord>),
     /// What the commands of a group were answered that have more to tell than that they are
     /// done. Which command a reply belongs to is not told.
-    Group(Vec<Reply>),
+    Group(Vec<Answer>),
 }
 
 /// The replies as classes, to say which are legal for a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyClass {
-    /// [`Reply::Ok`].
+pub enum AnswerClass {
+    /// [`Answer::Ok`].
     Ok,
-    /// [`Reply::Cleared`].
+    /// [`Answer::Cleared`].
     Cleared,
-    /// [`Reply::Halted`].
+    /// [`Answer::Halted`].
     Halted,
-    /// [`Reply::Wait`].
+    /// [`Answer::Wait`].
     Wait,
-    /// [`Reply::Zombie`].
+    /// [`Answer::Zombie`].
     Zombie,
-    /// [`Reply::Error`].
+    /// [`Answer::Error`].
     Error,
-    /// [`Reply::Text`].
+    /// [`Answer::Text`].
     Text,
-    /// [`Reply::Texts`].
+    /// [`Answer::Texts`].
     Texts,
-    /// [`Reply::Suites`].
+    /// [`Answer::Suites`].
     Suites,
-    /// [`Reply::Node`].
+    /// [`Answer::Node`].
     Node,
-    /// [`Reply::Definition`].
+    /// [`Answer::Definition`].
     Definition,
-    /// [`Reply::News`].
+    /// [`Answer::News`].
     News,
-    /// [`Reply::Sync`].
+    /// [`Answer::Sync`].
     Sync,
-    /// [`Reply::Stats`].
+    /// [`Answer::Stats`].
     Stats,
-    /// [`Reply::LogPath`].
+    /// [`Answer::LogPath`].
     LogPath,
-    /// [`Reply::Handle`].
+    /// [`Answer::Handle`].
     Handle,
-    /// [`Reply::Handles`].
+    /// [`Answer::Handles`].
     Handles,
-    /// [`Reply::Zombies`].
+    /// [`Answer::Zombies`].
     Zombies,
-    /// [`Reply::Group`].
+    /// [`Answer::Group`].
     Group,
 }
 
-impl Reply {
+impl Answer {
     /// The reply's class.
     #[must_use]
-    pub fn class(&self) -> ReplyClass {
+    pub fn class(&self) -> AnswerClass {
         match self {
-            Self::Ok => ReplyClass::Ok,
-            Self::Cleared => ReplyClass::Cleared,
-            Self::Halted => ReplyClass::Halted,
-            Self::Wait => ReplyClass::Wait,
-            Self::Zombie => ReplyClass::Zombie,
-            Self::Error(_) => ReplyClass::Error,
-            Self::Text(_) => ReplyClass::Text,
-            Self::Texts(_) => ReplyClass::Texts,
-            Self::Suites(_) => ReplyClass::Suites,
-            Self::Node(_) => ReplyClass::Node,
-            Self::Definition(_) => ReplyClass::Definition,
-            Self::News(_) => ReplyClass::News,
-            Self::Sync(_) => ReplyClass::Sync,
-            Self::Stats(_) => ReplyClass::Stats,
-            Self::LogPath(_) => ReplyClass::LogPath,
-            Self::Handle(_) => ReplyClass::Handle,
-            Self::Handles(_) => ReplyClass::Handles,
-            Self::Zombies(_) => ReplyClass::Zombies,
-            Self::Group(_) => ReplyClass::Group,
+            Self::Ok => AnswerClass::Ok,
+            Self::Cleared => AnswerClass::Cleared,
+            Self::Halted => AnswerClass::Halted,
+            Self::Wait => AnswerClass::Wait,
+            Self::Zombie => AnswerClass::Zombie,
+            Self::Error(_) => AnswerClass::Error,
+            Self::Text(_) => AnswerClass::Text,
+            Self::Texts(_) => AnswerClass::Texts,
+            Self::Suites(_) => AnswerClass::Suites,
+            Self::Node(_) => AnswerClass::Node,
+            Self::Definition(_) => AnswerClass::Definition,
+            Self::News(_) => AnswerClass::News,
+            Self::Sync(_) => AnswerClass::Sync,
+            Self::Stats(_) => AnswerClass::Stats,
+            Self::LogPath(_) => AnswerClass::LogPath,
+            Self::Handle(_) => AnswerClass::Handle,
+            Self::Handles(_) => AnswerClass::Handles,
+            Self::Zombies(_) => AnswerClass::Zombies,
+            Self::Group(_) => AnswerClass::Group,
         }
     }
 }

@@ -1,25 +1,26 @@
 //! The words of the commands for a server as a whole.
 
-use super::argv::Words;
-use super::table::{Draft, TEXT};
-use super::{CommandError, shown};
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
+use crate::command::table::TEXT;
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
 
-pub(super) fn no_members(_: &Words<'_>, _: &mut Draft) -> Built {
+pub(in crate::command) fn no_members(_: &Words<'_>, _: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn shutdown(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn shutdown(words: &Words<'_>, draft: &mut Draft) -> Built {
     confirmed("shutdown", 3, words, draft)
 }
 
-pub(super) fn halt(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn halt(words: &Words<'_>, draft: &mut Draft) -> Built {
     confirmed("halt", 4, words, draft)
 }
 
-pub(super) fn terminate(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn terminate(words: &Words<'_>, draft: &mut Draft) -> Built {
     confirmed("terminate", 5, words, draft)
 }
 
@@ -37,7 +38,7 @@ fn confirmed(option: &'static str, api: i64, words: &Words<'_>, draft: &mut Draf
     }
 }
 
-pub(super) fn server_load(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn server_load(words: &Words<'_>, draft: &mut Draft) -> Built {
     if !words.values.is_empty() {
         let why = "drawing from a file is not offered: use ecflow_client for it";
         return Err(CommandError::words("server_load", why));
@@ -47,7 +48,7 @@ pub(super) fn server_load(words: &Words<'_>, draft: &mut Draft) -> Built {
 }
 
 /// The path is the server's to judge.
-pub(super) fn node(api: i64, words: &Words<'_>, draft: &mut Draft) {
+pub(in crate::command) fn node(api: i64, words: &Words<'_>, draft: &mut Draft) {
     draft.number("api_", api);
     draft.text(
         "absNodePath_",
@@ -55,7 +56,7 @@ pub(super) fn node(api: i64, words: &Words<'_>, draft: &mut Draft) {
     );
 }
 
-pub(super) fn show(words: &Words<'_>, _: &mut Draft) -> Built {
+pub(in crate::command) fn show(words: &Words<'_>, _: &mut Draft) -> Built {
     match words.values[..] {
         [] | [b"defs" | b"state" | b"migrate"] => Ok(()),
         _ => Err(CommandError::words(
@@ -65,7 +66,7 @@ pub(super) fn show(words: &Words<'_>, _: &mut Draft) -> Built {
     }
 }
 
-pub(super) fn begin(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn begin(words: &Words<'_>, draft: &mut Draft) -> Built {
     let value = words.values.first().copied().unwrap_or_default();
     let value: Vec<u8> = value.iter().copied().filter(|b| *b != b'"').collect();
     let parts: Vec<_> = value
@@ -93,7 +94,7 @@ pub(super) fn begin(words: &Words<'_>, draft: &mut Draft) -> Built {
 
 const LOG_LINES: i64 = 100;
 
-pub(super) fn log(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn log(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: &str| Err(CommandError::words("log", why));
     let (api, lines, path): (i64, i64, &[u8]) = match words.values[..] {
         [b"get"] => (0, LOG_LINES, b""),
@@ -118,7 +119,7 @@ pub(super) fn log(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-pub(super) fn msg(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn msg(words: &Words<'_>, draft: &mut Draft) -> Built {
     draft.text("msg_", words.values[0]);
     Ok(())
 }
@@ -128,7 +129,7 @@ const ON_TIME: i64 = 1;
 const ALWAYS: i64 = 2;
 const AS_IT_IS: i64 = 3;
 
-pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
     let value = words.values.first().copied().unwrap_or_default();
     let (what, seconds) = match value.iter().position(|&b| b == b':') {
         Some(colon) => (&value[..colon], Some(&value[colon + 1..])),
@@ -137,7 +138,7 @@ pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
     let seconds = match seconds.map(|text| whole(text).filter(|seconds| *seconds > 0)) {
         None => None,
         Some(Some(seconds)) => Some(i64::from(seconds)),
-        Some(None) => return wrong_check_pt(value),
+        Some(None) => return wrong_check_pt(value, words),
     };
     let interval = seconds.unwrap_or(0);
     let (mode, interval, alarm) = match (what, seconds) {
@@ -148,9 +149,9 @@ pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
         (b"alarm", Some(alarm)) => (AS_IT_IS, 0, alarm),
         (number, None) => match whole(number) {
             Some(interval) if interval > 0 => (AS_IT_IS, i64::from(interval), 0),
-            _ => return wrong_check_pt(value),
+            _ => return wrong_check_pt(value, words),
         },
-        _ => return wrong_check_pt(value),
+        _ => return wrong_check_pt(value, words),
     };
     draft.number("mode_", mode);
     draft.number("check_pt_interval_", interval);
@@ -158,15 +159,15 @@ pub(super) fn check_pt(words: &Words<'_>, draft: &mut Draft) -> Built {
     Ok(())
 }
 
-fn wrong_check_pt(value: &[u8]) -> Built {
+fn wrong_check_pt(value: &[u8], words: &Words<'_>) -> Built {
     let why = format!(
         "{} is not never, on_time, always, on_time:S, always:S, S or alarm:S (S: seconds, at least 1)",
-        shown(value)
+        words.shown(value)
     );
     Err(CommandError::words("check_pt", why))
 }
 
 /// A whole number of 32 bits, as ecFlow reads them.
-pub(super) fn whole(text: &[u8]) -> Option<i32> {
+pub(in crate::command) fn whole(text: &[u8]) -> Option<i32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }

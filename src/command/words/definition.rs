@@ -5,14 +5,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::argv::Words;
-use super::table::Draft;
-use super::{CommandError, shown};
+use crate::command::CommandError;
+use crate::command::argv::Words;
+use crate::command::draft::Draft;
 
 type Built = Result<(), CommandError>;
 
 /// Reads a file that the command line names.
-pub(super) fn read_file(
+pub(in crate::command) fn read_file(
     option: &'static str,
     file: &[u8],
     words: &Words<'_>,
@@ -20,12 +20,12 @@ pub(super) fn read_file(
     let path = Path::new(OsStr::from_bytes(file));
     (words.around.read_file)(path).map_err(|why| CommandError::File {
         option,
-        file: shown(file),
+        file: words.shown(file),
         why,
     })
 }
 
-pub(super) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
     let wrong = |why: String| Err(CommandError::words("load", why));
     let (mut force, mut file): (bool, Option<&[u8]>) = (false, None);
     for word in &words.values {
@@ -34,7 +34,7 @@ pub(super) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
             b"check_only" | b"print" | b"stats" => {
                 return wrong(format!(
                     "{} needs ecFlow's own reader of definitions: use ecflow_client for it",
-                    shown(word)
+                    words.shown(word)
                 ));
             }
             word => file = Some(word),
@@ -69,7 +69,7 @@ fn is_extern(line: &[u8]) -> bool {
     })
 }
 
-pub(super) fn replace(words: &Words<'_>, draft: &mut Draft) -> Built {
+pub(in crate::command) fn replace(words: &Words<'_>, draft: &mut Draft) -> Built {
     let (path, file, parents, force) = match words.values[..] {
         [path, file] => (path, file, true, false),
         [path, file, b"parent"] => (path, file, true, false),

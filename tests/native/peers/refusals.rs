@@ -1,0 +1,249 @@
+//! What is told of words, keys and deadlines that cannot be kept: the right name, and no secret.
+
+use ecf_failover::client::Client;
+use ecf_failover::config::Configuration;
+use ecf_failover::model::Status;
+
+use testkit::{Handle, Peer, refused_port, replies};
+
+fn handle(password: &str) -> Handle {
+    Handle::quick(refused_port(), &[("ECF_PASS", password)])
+}
+
+/// The words of an error where the job's password is one of the words that are told.
+fn told_with(password: &str, argv: &[&str]) -> (String, String) {
+    let mut configuration = Configuration::new();
+    for (key, value) in [("ECF_NAME", "/s/f/t"), ("ECF_PASS", password)] {
+        assert_eq!(configuration.set(key.as_bytes(), value.as_bytes()), Ok(()));
+    }
+    let argv: Vec<_> = argv.iter().map(|word| word.as_bytes().to_vec()).collect();
+    let reply = Client::new(configuration).send_any(&argv);
+    assert_eq!(reply.status, Status::Argument);
+    let error = String::from_utf8(reply.error.clone()).unwrap();
+    (error, reply.report())
+}
+
+#[test]
+fn a_password_that_is_the_name_of_an_option_does_not_change_what_is_told() {
+    for password in ["meter", "step", "a whole number", "--meter"] {
+        let (error, report) = told_with(password, &["--meter=step", "abc"]);
+        let wanted = "--meter: \"abc\" is not a whole number of 32 bits";
+        assert_eq!(error, wanted, "{password}");
+        assert!(report.contains("--meter: \\\"abc\\\" is not"), "{report}");
+    }
+    let (error, _) = told_with("meter", &["--met", "abc"]);
+    assert_eq!(error, "--meter: takes a name and a whole number");
+    let (error, _) = told_with("label", &["--meter=m", "1", "--label=l", "x"]);
+    assert!(error.starts_with("--meter and --label are two"), "{error}");
+}
+
+#[test]
+fn a_word_that_holds_a_password_is_not_shown_and_all_others_are() {
+    for (argv, wanted) in [
+        (
+            &["--meter=step", "sesame"][..],
+            "--meter: (hidden: it holds a password) is not a whole number",
+        ),
+        (
+            &["--meter=step", "12sesame"],
+            "--meter: (hidden: it holds a password) is not",
+        ),
+        (
+            &["sesame"],
+            "(hidden: it holds a password) belongs to no option",
+        ),
+        (
+            &["--sesame=1"],
+            "(hidden: it holds a password) is not an option",
+        ),
+        (&["--nosuch=sesame"], "\"--nosuch\" is not an option"),
+        (
+            &["--init=1", "--add", "sesame"],
+            "--add: (hidden: it holds a password) is not NAME=VALUE",
+        ),
+        (
+            &["--event=sesame", "sesame"],
+            "--event: (hidden: it holds a password) is neither",
+        ),
+        (
+            &["--load=/no/sesame.def"],
+            "--load: cannot read (hidden: it holds a password)",
+        ),
+        (
+            &["--meter=sesame", "abc"],
+            "--meter: \"abc\" is not a whole number",
+        ),
+    ] {
+        let client = handle("sesame");
+        let told = if argv[0].starts_with("--load") {
+            client.user(argv)
+        } else {
+            client.task(argv)
+        };
+        assert!(told.error.starts_with(wanted), "{argv:?}: {}", told.error);
+        assert!(!told.report.contains("sesame"), "{}", told.report);
+    }
+    // A password of the command line, also a short one that nobody quoted, and in pieces.
+    let client = handle("sesame");
+    for argv in [
+        &["--ping", "--password", "x y", "z"][..],
+        &["--ping", "--password=x", "y", "z"],
+        &["--suspend", "z", "--password=z"],
+        &["--group=ses;ame"],
+        &["--group=--nosuch=x;sesame y"],
+    ] {
+        let told = client.user(argv);
+        assert_eq!(told.status, Status::Argument as i32, "{}", told.error);
+        assert!(
+            !told.error.contains("\"z\"") && !told.error.contains("sesame"),
+            "{}",
+            told.error
+        );
+    }
+    let client = handle("a;b ame");
+    let told = client.user(&["--group=nosuch; a;b ame"]);
+    assert!(
+        !told.error.contains("\"a") && !told.error.contains("ame\""),
+        "{}",
+        told.error
+    );
+}
+
+#[test]
+fn a_value_of_blanks_is_refused_by_every_key_that_takes_no_text() {
+    let client = Handle::new(&[]);
+    for key in ecf_failover::config::KEYS {
+        let takes_text = key.values == "text" || key.is_flag || key.name == "ECF_SSL";
+        let status = client.set(key.name, " \t");
+        let wanted = if takes_text {
+            Status::Ok
+        } else {
+            Status::Argument
+        };
+        assert_eq!(status, wanted, "{}", key.name);
+    }
+}
+
+#[test]
+fn the_words_that_a_key_takes_are_told_without_an_empty_one() {
+    for (key, words) in [
+        ("ECF_FAILOVER_ON_ZOMBIE", "give one of rotate, stay"),
+        ("ECF_FAILOVER_MEMORY", "give one of off, handle, node"),
+        ("ECF_FAILOVER_REPEATABLE", "give one of yes, ordered, no"),
+    ] {
+        let client = Handle::new(&[]);
+        let told = client.delegate(
+            ecf_failover::model::Kind::User,
+            &[(key, "perhaps")],
+            &mut |_| 0,
+        );
+        assert_eq!(told.status, Status::Argument as i32);
+        assert!(told.error.ends_with(words), "{}", told.error);
+    }
+}
+
+#[test]
+fn help_and_version_are_told_whatever_is_wrong_with_the_settings() {
+    for (key, value) in [
+        ("NO_ECF", "1"),
+        ("ECF_DENIED", "1"),
+        ("ECF_NAME", "no path"),
+    ] {
+        let client = Handle::new(&[(key, value)]);
+        let help = client.user(&["--help"]);
+        assert_eq!(help.status, 0, "{}", help.error);
+        assert!(help.text.starts_with(b"Task commands:\n"), "{key}");
+        let version = client.task(&["--version"]);
+        assert!(version.text.starts_with(b"ecf_failover "), "{key}");
+        assert!(
+            client
+                .task(&["--help=meter"])
+                .text
+                .starts_with(b"--meter NAME NUMBER\n")
+        );
+        // What is wrong with the words is told as ever.
+        assert_ne!(client.user(&["--help", "--nosuch"]).text, help.text);
+    }
+}
+
+#[test]
+fn help_is_told_while_a_variable_is_malformed() {
+    for (key, value) in [("ECF_PORT", "abc"), ("ECF_TIMEOUT", "soon"), ("NO_ECF", "")] {
+        let lookup = |name: &str| (name == key).then(|| value.as_bytes().to_vec());
+        let client = Client::new(Configuration::read(lookup));
+        for send in [Client::send_task, Client::send_user, Client::send_any] {
+            for (argv, begin) in [("--help", "Task commands:"), ("-v", "ecf_failover ")] {
+                let reply = send(&client, &[argv.as_bytes().to_vec()]);
+                assert_eq!(reply.status, Status::Ok, "{key}");
+                assert!(reply.text.starts_with(begin.as_bytes()), "{key} {argv}");
+            }
+        }
+        let reply = client.send_any(&[b"--ping".to_vec()]);
+        assert_eq!(reply.status == Status::Config, key != "NO_ECF");
+    }
+}
+
+#[test]
+fn the_limit_that_ended_a_command_is_named_with_its_value() {
+    let zombie = Peer::answering(&replies::zombie());
+    let refused = refused_port();
+    for (port, settings, argv, wanted) in [
+        (
+            refused,
+            &[("ECF_TIMEOUT", "0.15")][..],
+            "--meter=m",
+            "ECF_TIMEOUT (0.15 s)",
+        ),
+        (
+            refused,
+            &[("ECF_FAILOVER_PROGRESS_TIMEOUT", "0.25")],
+            "--meter=m",
+            "ECF_FAILOVER_PROGRESS_TIMEOUT (0.25 s)",
+        ),
+        (
+            refused,
+            &[
+                ("ECF_FAILOVER_PROGRESS_TIMEOUT", "30"),
+                ("ECF_TIMEOUT", "0.2"),
+            ],
+            "--meter=m",
+            "ECF_TIMEOUT (0.2 s)",
+        ),
+        (
+            refused,
+            &[
+                ("ECF_FAILOVER_PROGRESS_TIMEOUT", "0.1"),
+                ("ECF_TIMEOUT", "0.3"),
+            ],
+            "--queue=q",
+            "ECF_TIMEOUT (0.3 s)",
+        ),
+        (
+            zombie.port,
+            &[("ECF_ZOMBIE_TIMEOUT", "0.2")],
+            "--meter=m",
+            "ECF_ZOMBIE_TIMEOUT (0.2 s)",
+        ),
+        (
+            zombie.port,
+            &[("ECF_ZOMBIE_TIMEOUT", "20"), ("ECF_TIMEOUT", "0.3")],
+            "--meter=m",
+            "ECF_TIMEOUT (0.3 s)",
+        ),
+    ] {
+        for profile in ["ecflow", "fast"] {
+            let client = Handle::quick(port, settings);
+            client.set("ECF_FAILOVER_PROFILE", profile);
+            client.set("ECF_FAILOVER_MEMORY", "off");
+            let word = if argv == "--queue=q" { "reset" } else { "1" };
+            let told = client.task(&[argv, word]);
+            assert_eq!(told.status, Status::Timeout as i32, "{}", told.error);
+            let begin = format!("{wanted} was reached before a server confirmed the command; ");
+            assert!(
+                told.summary().starts_with(&begin),
+                "{profile}: {}",
+                told.summary()
+            );
+        }
+    }
+}
