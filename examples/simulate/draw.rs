@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
-use super::figures::Figures;
-use super::scenarios::{self, Profile};
-use super::server::Condition;
+use testkit::simulation::figures::Figures;
+use testkit::simulation::scenarios::{self, Profile};
+use testkit::simulation::server::Condition;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 360.0;

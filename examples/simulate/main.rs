@@ -17,21 +17,15 @@
     reason = "a program for people to look at"
 )]
 
-mod chance;
 mod draw;
-mod figures;
-mod scenarios;
-mod server;
-mod views;
-mod world;
 
 use std::process::ExitCode;
 
-use figures::Figures;
-use scenarios::{Profile, RATE, RESTART, SECOND};
-use server::{Condition, FAULTS};
-use views::{Herd, Node, Outage};
-use world::World;
+use testkit::simulation::figures::Figures;
+use testkit::simulation::scenarios::{self, Profile, RATE, RESTART, SECOND};
+use testkit::simulation::server::{Condition, FAULTS};
+use testkit::simulation::views::{self, Herd, Node, Outage};
+use testkit::simulation::world::World;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -11,6 +11,7 @@
 //! | [`certificates`] | keys and certificates                                                   |
 //! | [`needs!`]       | what a test needs that a machine may not have                           |
 //! | [`namespace`]    | a test in a network and mount namespace of its own                      |
+//! | [`simulation`]   | a virtual world for the policies                                        |
 //! | [`Program`]      | a compiler or program, run within a time; scratch directories           |
 
 #![allow(
@@ -32,6 +33,8 @@ mod peer;
 mod ports;
 mod program;
 mod server;
+#[allow(missing_docs, reason = "a world of plain figures")]
+pub mod simulation;
 mod skipped;
 pub mod tls_front;
 

@@ -1,25 +1,12 @@
-//! Both profiles in the virtual world of examples/simulate: what must hold of every run, and
+//! Both profiles in the virtual world of testkit: what must hold of every run, and
 //! the numbers of known outages. A made-up run that fails is told with the command that replays
 //! it.
 
-#[path = "../../examples/simulate/chance.rs"]
-mod chance;
-#[path = "../../examples/simulate/figures.rs"]
-mod figures;
-#[path = "../../examples/simulate/scenarios.rs"]
-mod scenarios;
-#[path = "../../examples/simulate/server.rs"]
-mod server;
-#[path = "../../examples/simulate/views.rs"]
-mod views;
-#[path = "../../examples/simulate/world.rs"]
-mod world;
-
-use figures::Figures;
-use scenarios::{Profile, RATE, RESTART, SECOND, faults_of, made_up};
-use server::Condition;
-use views::{Herd, Node, Outage};
-use world::World;
+use testkit::simulation::figures::Figures;
+use testkit::simulation::scenarios::{self, Profile, RATE, RESTART, SECOND, faults_of, made_up};
+use testkit::simulation::server::Condition;
+use testkit::simulation::views::{self, Herd, Node, Outage};
+use testkit::simulation::world::World;
 
 /// Commands in one made-up run.
 const RUN: usize = 500;
