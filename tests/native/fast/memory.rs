@@ -13,7 +13,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 
 /// A command of a process of its own; how many connections it made.
 fn attempts(directory: &Path, primary: u16, backup: &Peer) -> u64 {
-    let hostfile = hostfile("memory", &[backup.port]);
+    // Tests run side by side, each with a directory of its own.
+    let name = directory.file_name().unwrap().to_str().unwrap();
+    let hostfile = hostfile(&format!("hosts-of-{name}"), &[backup.port]);
     let port = primary.to_string();
     let directory = directory.to_str().unwrap();
     let environment = [
