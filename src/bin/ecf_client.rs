@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use ecf_failover::client::Client;
+use ecf_failover::Client;
 use ecf_failover::shell;
 
 /// The client that a signal cancels.

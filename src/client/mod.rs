@@ -446,7 +446,7 @@ impl Client {
     /// A delegated command as a state machine, started at `now` on the caller's clock. It is
     /// made in every case; one that cannot go on is over at its first step and tells why.
     #[must_use]
-    pub fn plan(&self, kind: Kind, overrides: &[Override], now: Millis) -> Plan {
+    pub(crate) fn plan(&self, kind: Kind, overrides: &[Override], now: Millis) -> Plan {
         let mut configuration = self.configuration();
         let mut problem = None;
         for (key, value) in overrides {

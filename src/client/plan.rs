@@ -463,8 +463,9 @@ impl Plan {
     fn limit(&self) -> (&'static str, Millis) {
         let settings = self.settings();
         let progress = self.own_timeout.unwrap_or(Millis::MAX);
-        let is_zombie = self.report.last_outcome() == Some(Outcome::Zombie);
-        if is_zombie && settings.zombie_timeout < settings.timeout.min(progress) {
+        let took = self.now.saturating_sub(self.report.start());
+        // Nothing else ends a command before its time.
+        if took < settings.timeout.min(progress) {
             ("ECF_ZOMBIE_TIMEOUT", settings.zombie_timeout)
         } else if progress < settings.timeout {
             ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)

@@ -28,7 +28,6 @@ pub struct Report {
     /// What a server refused it with.
     refusal: Vec<u8>,
     warnings: Vec<String>,
-    last_outcome: Option<Outcome>,
     /// The key whose time was over, with its value.
     limit: Option<(&'static str, Millis)>,
 }
@@ -67,7 +66,6 @@ impl Report {
             answered_by: None,
             refusal: Vec::new(),
             warnings: Vec::new(),
-            last_outcome: None,
             limit: None,
         }
     }
@@ -77,10 +75,10 @@ impl Report {
         self.limit = Some((key, value));
     }
 
-    /// What the last attempt came to.
+    /// When the command began.
     #[must_use]
-    pub fn last_outcome(&self) -> Option<Outcome> {
-        self.last_outcome
+    pub fn start(&self) -> Millis {
+        self.start
     }
 
     /// Records what a person should know, once.
@@ -100,7 +98,6 @@ impl Report {
         mut result: AttemptResult,
     ) {
         let host = self.host(endpoint);
-        self.last_outcome = Some(result.outcome);
         if matches!(result.outcome, Outcome::Ok | Outcome::Rejected) {
             self.answered_by = Some(host);
         }

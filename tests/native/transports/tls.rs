@@ -414,8 +414,10 @@ fn a_handshake_that_breaks_off_or_stalls_leaves_for_the_backup() {
         assert!(begin.elapsed() < Duration::from_secs(5), "{act:?}");
         assert_ok(&told, backup.port);
         for (outcome, stage, note) in told.at(primary.port) {
-            let ended = (outcome.as_str(), stage.as_str());
-            assert_eq!(ended, ("NOT_SENT", "tls"), "{act:?} {note}");
+            assert_eq!(outcome, "NOT_SENT", "{act:?} {note}");
+            // A reset at once may be seen while the connection is still being made.
+            let is_early = matches!(act, Act::Reset) && stage == "connect";
+            assert!(stage == "tls" || is_early, "{act:?} {stage} {note}");
         }
         assert!(
             told.report()["may_hold_copy"]

@@ -10,7 +10,7 @@ const USERS_OF_SYS: &[&str] = &["ffi", "shell", "client", "net", "sys"];
 /// The layers as `src/lib.rs` lists them, from top to bottom.
 fn layers() -> Vec<String> {
     let map = source("src/lib.rs");
-    let rows = map.lines().filter_map(|line| line.strip_prefix("//! | [`"));
+    let rows = map.lines().filter_map(|line| line.strip_prefix("//! | `"));
     rows.map(|row| row.split('`').next().unwrap().to_owned())
         .collect()
 }
