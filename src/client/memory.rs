@@ -124,7 +124,7 @@ impl View<'_> {
 }
 
 impl SharedHealth for View<'_> {
-    fn read<'h>(&mut self, hosts: &mut dyn Iterator<Item = &'h mut HostHealth>, now: Millis) {
+    fn read(&mut self, hosts: &mut dyn Iterator<Item = &mut HostHealth>, now: Millis) {
         let now = self.memory.time(now);
         let on_node = match &self.memory.kept {
             Place::Nowhere => return NothingKnown.read(hosts, now),

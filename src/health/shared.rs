@@ -8,7 +8,7 @@ use crate::model::{HostIndex, Millis};
 pub trait SharedHealth {
     /// Fills in how the hosts are, in the order of the line-up. Those that are not in it stay as
     /// they are.
-    fn read<'h>(&mut self, hosts: &mut dyn Iterator<Item = &'h mut HostHealth>, now: Millis);
+    fn read(&mut self, hosts: &mut dyn Iterator<Item = &mut HostHealth>, now: Millis);
     /// Takes in what was seen of a host.
     fn observe(&mut self, host: HostIndex, observation: Observation, now: Millis);
     /// Asks whether this command may contact a host that is dead, for the others too. The lease
@@ -29,7 +29,7 @@ pub trait SharedHealth {
 pub struct NothingKnown;
 
 impl SharedHealth for NothingKnown {
-    fn read<'h>(&mut self, hosts: &mut dyn Iterator<Item = &'h mut HostHealth>, _now: Millis) {
+    fn read(&mut self, hosts: &mut dyn Iterator<Item = &mut HostHealth>, _now: Millis) {
         hosts.for_each(|host| *host = HostHealth::default());
     }
 

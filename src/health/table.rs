@@ -124,7 +124,7 @@ pub struct TableView<'a> {
 }
 
 impl SharedHealth for TableView<'_> {
-    fn read<'h>(&mut self, hosts: &mut dyn Iterator<Item = &'h mut HostHealth>, now: Millis) {
+    fn read(&mut self, hosts: &mut dyn Iterator<Item = &mut HostHealth>, now: Millis) {
         for (host, key) in hosts.zip(self.keys) {
             *host = self.table.host(*key, now);
         }
