@@ -2,7 +2,7 @@
 
 use crate::model::Millis;
 
-/// Retries that are free in a minute, in thousandths; so small a load harms nobody.
+/// Retries that are free in a minute, in thousandths; so small a load harms nobody. [1: random, copies 727 -> 560, but timed out 376 -> 382]
 const FREE: u64 = 10_000;
 const MINUTE: Millis = 60_000;
 /// A retry, in thousandths.

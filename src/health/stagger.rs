@@ -2,9 +2,9 @@
 
 use crate::model::Millis;
 
-/// A server takes thousands of commands a second, a node changes hosts with one in this time.
+/// A server takes thousands of commands a second, a node changes hosts with one in this time. [2 ms: `ten_thousand_jobs_change_hosts_at_once_and_the_backup_is_not_overrun`]
 const TURN: Millis = 24;
-/// More commands than this do not change hosts on one node.
+/// More commands than this do not change hosts on one node: an image that says so is damaged. No figure.
 const LARGEST: u64 = 1_000_000;
 
 /// The commands that are changing hosts.

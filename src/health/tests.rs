@@ -54,6 +54,15 @@ fn what_is_known_and_not_renewed_is_forgotten() {
     known.observe(key(1), Observation::Refused, 1_000);
     assert!(!known.host(key(1), 1_000 + TTL - 1).is_good());
     assert!(known.host(key(1), 1_000 + TTL).is_good());
+    // So it does not count as one that comes and goes.
+    for observation in [
+        Observation::Refused,
+        Observation::ProbedWell,
+        Observation::ProbedWell,
+    ] {
+        known.observe(key(1), observation, 1_000 + TTL);
+    }
+    assert!(known.host(key(1), 1_000 + TTL).is_good());
 }
 
 #[test]

