@@ -314,9 +314,10 @@ impl NativeCommand {
         let frame = wire::frame(body).map_err(|why| too_large(&why))?;
         let mut inbox = FrameInbox(FrameReader::new(self.max_reply));
         let address_remark = line.exchange(attempt, &frame, &mut inbox)?;
-        let surplus: &[u8] = match inbox.0.has_surplus() {
-            true => b"bytes behind the reply were ignored",
-            false => b"",
+        let surplus: &[u8] = if inbox.0.has_surplus() {
+            b"bytes behind the reply were ignored"
+        } else {
+            b""
         };
         Ok(Heard {
             remark: remarks(&[surplus, address_remark.as_bytes()]),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::backups;
-use super::log::Log;
+use super::log::{Log, cut};
 use super::memory::Memory;
 use super::reply::Reply;
 use crate::config::{Configuration, Profile, Settings};
@@ -406,9 +406,10 @@ impl Plan {
     /// The look-up of a host's name has begun, or is over.
     pub(super) fn looking_up(&mut self, host: HostIndex, is_over: bool, now: Millis) {
         self.now = self.now.max(now);
-        let news = match is_over {
-            true => News::LookedUp(host),
-            false => News::LookingUp(host),
+        let news = if is_over {
+            News::LookedUp(host)
+        } else {
+            News::LookingUp(host)
         };
         self.policy.tell(news, self.now);
     }
@@ -517,7 +518,8 @@ impl Plan {
         }
         self.over = Some(status);
         if status == Status::Timeout {
-            let (key, value) = self.limit();
+            let length = self.report.length(self.now);
+            let (key, value) = self.settings().deadline(self.own_timeout, length);
             self.report.limited_by(key, value);
         }
         let level = match status {
@@ -533,20 +535,6 @@ impl Plan {
                 self.message
             ),
         );
-    }
-
-    /// The key whose time was over when the time was over.
-    fn limit(&self) -> (&'static str, Millis) {
-        let settings = self.settings();
-        let progress = self.own_timeout.unwrap_or(Millis::MAX);
-        let is_zombie = self.report.last_outcome() == Some(Outcome::Zombie);
-        if is_zombie && settings.zombie_timeout < settings.timeout.min(progress) {
-            ("ECF_ZOMBIE_TIMEOUT", settings.zombie_timeout)
-        } else if progress < settings.timeout {
-            ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)
-        } else {
-            ("ECF_TIMEOUT", settings.timeout)
-        }
     }
 
     /// Where the attempt goes that is under way, else where the last one went; the primary
@@ -606,10 +594,4 @@ impl Plan {
             end: self.now,
         }
     }
-}
-
-/// A log line is no place for a server's longest words.
-fn cut(words: &[u8]) -> &[u8] {
-    const LONGEST: usize = 1_000;
-    &words[..words.len().min(LONGEST)]
 }

@@ -43,7 +43,6 @@ pub struct Report {
     /// What a server refused it with.
     refusal: Vec<u8>,
     warnings: Vec<String>,
-    last_outcome: Option<Outcome>,
     /// The key whose time was over, with its value.
     limit: Option<(&'static str, Millis)>,
 }
@@ -82,7 +81,6 @@ impl Report {
             answered_by: None,
             refusal: Vec::new(),
             warnings: Vec::new(),
-            last_outcome: None,
             limit: None,
         }
     }
@@ -92,10 +90,10 @@ impl Report {
         self.limit = Some((key, value));
     }
 
-    /// What the last attempt came to.
+    /// How long it has lasted at a time.
     #[must_use]
-    pub fn last_outcome(&self) -> Option<Outcome> {
-        self.last_outcome
+    pub fn length(&self, end: Millis) -> Millis {
+        end.saturating_sub(self.start)
     }
 
     /// Records what a person should know, once.
@@ -115,7 +113,6 @@ impl Report {
         mut result: AttemptResult,
     ) {
         let host = self.host(endpoint);
-        self.last_outcome = Some(result.outcome);
         if matches!(result.outcome, Outcome::Ok | Outcome::Rejected) {
             self.answered_by = Some(host);
         }

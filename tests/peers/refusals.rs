@@ -171,14 +171,9 @@ fn help_is_told_while_a_variable_is_malformed() {
     for (key, value) in [("ECF_PORT", "abc"), ("ECF_TIMEOUT", "soon"), ("NO_ECF", "")] {
         let lookup = |name: &str| (name == key).then(|| value.as_bytes().to_vec());
         let client = Client::new(Configuration::read(lookup));
-        let words: [&dyn Fn(&[Vec<u8>]) -> ecf_failover::client::Reply; 3] = [
-            &|argv| client.send_task(argv),
-            &|argv| client.send_user(argv),
-            &|argv| client.send_any(argv),
-        ];
-        for send in words {
+        for send in [Client::send_task, Client::send_user, Client::send_any] {
             for (argv, begin) in [("--help", "Task commands:"), ("-v", "ecf_failover ")] {
-                let reply = send(&[argv.as_bytes().to_vec()]);
+                let reply = send(&client, &[argv.as_bytes().to_vec()]);
                 assert_eq!(reply.status, Status::Ok, "{key}");
                 assert!(reply.text.starts_with(begin.as_bytes()), "{key} {argv}");
             }
