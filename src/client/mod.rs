@@ -42,7 +42,7 @@ use backups::Backups;
 use line::Line;
 use log::Log;
 use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit};
-use plan::Errand;
+use plan::CommandView;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
 /// everything.
@@ -260,30 +260,31 @@ impl Client {
         let native = match read {
             Ok(native) => native,
             Err(refusal) => {
-                let errand = errand(wanted.kind(), settings);
-                let mut plan = self.begin(&configuration, &errand, start);
+                let primary = primary(settings);
+                let command = delegated(wanted.kind(), settings, &primary);
+                let mut plan = self.begin(&configuration, &command, start);
                 plan.refuse(refusal.status, refusal.message);
                 return plan.into_reply(refusal.text);
             }
         };
         let home = self.home(&native, settings);
-        let errand = Errand {
+        let command = CommandView {
             name: native.command.name,
             kind: native.command.kind,
             repeat: native.command.repeat,
-            primary: native.primary.clone(),
+            primary: &native.primary,
             attempt_limit: native.attempt_limit(),
             timeout: match native.command.purpose {
                 Purpose::Progress => settings.progress_timeout,
                 Purpose::JobBegin | Purpose::Control => None,
             },
             debug: native.debug,
-            secrets: native.secrets.clone(),
-            warnings: native.warnings.clone(),
+            secrets: Some(&native.secrets),
+            warnings: &native.warnings,
             means: Means::Racing,
-            home,
+            home: home.as_ref(),
         };
-        let mut plan = self.begin(&configuration, &errand, start);
+        let mut plan = self.begin(&configuration, &command, start);
         let mut text = Vec::new();
         let addresses = &self.shared.addresses;
         match settings.profile {
@@ -386,7 +387,8 @@ impl Client {
         } else {
             problem.or_else(|| usable(&configuration).err())
         };
-        let mut plan = self.begin(&configuration, &errand(kind, settings), now);
+        let primary = primary(settings);
+        let mut plan = self.begin(&configuration, &delegated(kind, settings, &primary), now);
         if let Some(refusal) = refusal {
             let refusal = refusal.without(&Secrets::from(&settings.task.password));
             plan.refuse(refusal.status, refusal.message);
@@ -394,17 +396,22 @@ impl Client {
         plan
     }
 
-    fn begin(&self, configuration: &Arc<Configuration>, errand: &Errand, now: Millis) -> Plan {
+    fn begin(
+        &self,
+        configuration: &Arc<Configuration>,
+        command: &CommandView<'_>,
+        now: Millis,
+    ) -> Plan {
         let mut log = self.log(configuration);
-        log.to_stderr |= errand.debug;
-        if !errand.secrets.is_empty() {
-            log.secrets = errand.secrets.clone();
+        log.to_stderr |= command.debug;
+        if let Some(secrets) = command.secrets {
+            log.secrets = secrets.clone();
         }
         Plan::new(
             Arc::clone(&self.shared),
             Arc::clone(configuration),
             log,
-            errand,
+            command,
             now,
         )
     }
@@ -480,17 +487,17 @@ fn primary(settings: &Settings) -> Endpoint {
 }
 
 /// A command of which only the kind is known.
-fn errand(kind: Kind, settings: &Settings) -> Errand {
-    Errand {
+fn delegated<'a>(kind: Kind, settings: &Settings, primary: &'a Endpoint) -> CommandView<'a> {
+    CommandView {
         name: "",
         kind,
         repeat: settings.repeatable.unwrap_or(Repeat::Yes),
-        primary: primary(settings),
+        primary,
         attempt_limit: delegated_limit(settings, kind),
         timeout: None,
         debug: false,
-        secrets: Secrets::default(),
-        warnings: Vec::new(),
+        secrets: None,
+        warnings: &[],
         means: Means::Single,
         home: None,
     }
