@@ -1,14 +1,14 @@
 //! The client: joins the layers. One command is a policy that says where and when, a
 //! transport that makes the attempts, and a report of what happened.
 
+mod access;
 mod backups;
 #[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
 mod certificates;
-mod contact;
 mod explain;
+mod identity;
 mod line;
 mod log;
-mod login;
 mod memory;
 mod native;
 mod notes;
