@@ -15,6 +15,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod depth;
 mod hostfile;
 mod notes;
 mod outcomes;
