@@ -133,9 +133,10 @@ impl KnownHostfile {
     }
 
     fn what_is_kept(&self) -> &'static str {
-        match self.list.is_empty() {
-            true => "going on without backups",
-            false => "going on with the backups read before",
+        if self.list.is_empty() {
+            "going on without backups"
+        } else {
+            "going on with the backups read before"
         }
     }
 

@@ -57,3 +57,9 @@ fn trace(level: Level, line: &str) {
         Level::Debug => tracing::debug!("{line}"),
     }
 }
+
+/// A log line is no place for a server's longest words.
+pub(super) fn cut(words: &[u8]) -> &[u8] {
+    const LONGEST: usize = 1_000;
+    &words[..words.len().min(LONGEST)]
+}

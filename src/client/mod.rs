@@ -1,13 +1,14 @@
 //! The client: joins the layers. One command is a policy that says where and when, a
 //! transport that makes the attempts, and a report of what happened.
 
+mod access;
 mod backups;
 #[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
 mod certificates;
-mod contact;
+mod explain;
+mod identity;
 mod line;
 mod log;
-mod login;
 mod memory;
 mod native;
 mod notes;
@@ -29,17 +30,17 @@ use crate::command::{self, CommandLine, Purpose};
 use crate::config::{Configuration, KeyError, Memory, Profile, Settings};
 use crate::model::{
     AttemptResult, Cure, Endpoint, Kind, Millis, Outcome, Repeat, Secrets, Stage, Status,
-    TaskIdentity, without_repeats,
+    TaskIdentity,
 };
 use crate::net::{AddressBook, Cancel, CancelWatch, Connector};
-use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
+use crate::policy::{Action, Connections};
 use crate::sys::{clock, wait};
 
 use backups::Backups;
 use line::Line;
 use log::Log;
 use native::{NativeCommand, Refusal, Sender, Wanted, connect_limit};
-use plan::Errand;
+use plan::CommandView;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
 /// everything.
@@ -225,81 +226,6 @@ impl Client {
         self.shared.cancel.lift();
     }
 
-    /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
-    #[must_use]
-    pub fn check(&self) -> String {
-        let configuration = self.configuration();
-        let settings = configuration.settings();
-        let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
-        if settings.profile == Profile::Fast {
-            lines.extend(memory::problem(settings));
-        }
-        lines.extend(backups::inspect(settings, settings.port).problems);
-        let native = native::problems(settings, &self.shared.sender);
-        lines.extend(
-            native
-                .into_iter()
-                .map(|why| format!("native commands only: {why}")),
-        );
-        lines.iter().map(|line| format!("{line}\n")).collect()
-    }
-
-    /// The timetable of a command if every host refused at once, up to `horizon` milliseconds:
-    /// a line for each attempt, `seconds host:port`, and one for the end, `seconds - status`.
-    /// After 20,000 attempts the last line is `and so on`.
-    ///
-    /// # Errors
-    /// The problems of the configuration, one a line.
-    pub fn explain(&self, kind: Kind, horizon: Millis) -> Result<String, String> {
-        let configuration = self.configuration();
-        let settings = configuration.settings();
-        if settings.no_ecf {
-            return Ok(format!("{} - {}\n", seconds(0), Status::Ok.name()));
-        }
-        usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
-        let backups = backups::inspect(settings, settings.port).list;
-        let whole = delegated_limit(settings, kind);
-        let primary = primary(settings);
-        let (mut policy, backups): (Box<dyn Policy>, _) = match settings.profile {
-            Profile::Ecflow => {
-                let rules = Rules::ecflow(settings, kind, Repeat::Yes, whole);
-                (Box::new(Ecflow::new(rules, 0)), backups)
-            }
-            Profile::Fast => {
-                let rules = FastRules {
-                    // The longest pauses that there may be.
-                    jitter: false,
-                    ..FastRules::new(settings, kind, Repeat::Yes, whole)
-                };
-                let mut hosts = vec![primary.clone()];
-                hosts.extend(backups);
-                let backups = without_repeats(hosts).split_off(1);
-                (
-                    Box::new(Fast::new(rules, Connections::ByCaller, 0, 0)),
-                    backups,
-                )
-            }
-        };
-        let table = timetable(policy.as_mut(), backups.len(), horizon);
-        let mut text = String::new();
-        for (at, host) in table.attempts {
-            let endpoint = match host {
-                0 => &primary,
-                backup => &backups[backup - 1],
-            };
-            text.push_str(&format!("{} {endpoint}\n", seconds(at)));
-        }
-        match table.end {
-            Some((at, end)) => {
-                let status = end;
-                text.push_str(&format!("{} - {}\n", seconds(at), status.name()));
-            }
-            None if table.is_cut => text.push_str("and so on\n"),
-            None => {}
-        }
-        Ok(text)
-    }
-
     /// Sends a task command, written as on ecflow_client's command line.
     pub fn send_task(&self, argv: &[Vec<u8>]) -> Reply {
         self.send(argv, Wanted::Task)
@@ -332,30 +258,31 @@ impl Client {
         let native = match read {
             Ok(native) => native,
             Err(refusal) => {
-                let errand = errand(wanted.kind(), settings);
-                let mut plan = self.begin(&configuration, &errand, start);
+                let primary = primary(settings);
+                let command = delegated(wanted.kind(), settings, &primary);
+                let mut plan = self.begin(&configuration, &command, start);
                 plan.refuse(refusal.status, refusal.message);
                 return plan.into_reply(refusal.text);
             }
         };
         let home = self.home(&native, settings);
-        let errand = Errand {
+        let command = CommandView {
             name: native.command.name,
             kind: native.command.kind,
             repeat: native.command.repeat,
-            primary: native.primary.clone(),
+            primary: &native.primary,
             attempt_limit: native.attempt_limit(),
             timeout: match native.command.purpose {
                 Purpose::Progress => settings.progress_timeout,
                 Purpose::JobBegin | Purpose::Control => None,
             },
             debug: native.debug,
-            secrets: native.secrets.clone(),
-            warnings: native.warnings.clone(),
+            secrets: Some(&native.secrets),
+            warnings: &native.warnings,
             connections: Connections::ByPolicy,
-            home,
+            home: home.as_ref(),
         };
-        let mut plan = self.begin(&configuration, &errand, start);
+        let mut plan = self.begin(&configuration, &command, start);
         let mut text = Vec::new();
         let addresses = &self.shared.addresses;
         match settings.profile {
@@ -455,11 +382,13 @@ impl Client {
             }
         }
         let settings = configuration.settings();
-        let refusal = match settings.no_ecf {
-            true => Some(no_ecf()),
-            false => problem.or_else(|| usable(&configuration).err()),
+        let refusal = if settings.no_ecf {
+            Some(no_ecf())
+        } else {
+            problem.or_else(|| usable(&configuration).err())
         };
-        let mut plan = self.begin(&configuration, &errand(kind, settings), now);
+        let primary = primary(settings);
+        let mut plan = self.begin(&configuration, &delegated(kind, settings, &primary), now);
         if let Some(refusal) = refusal {
             let refusal = refusal.without(&Secrets::from(&settings.task.password));
             plan.refuse(refusal.status, refusal.message);
@@ -467,17 +396,22 @@ impl Client {
         plan
     }
 
-    fn begin(&self, configuration: &Arc<Configuration>, errand: &Errand, now: Millis) -> Plan {
+    fn begin(
+        &self,
+        configuration: &Arc<Configuration>,
+        command: &CommandView<'_>,
+        now: Millis,
+    ) -> Plan {
         let mut log = self.log(configuration);
-        log.to_stderr |= errand.debug;
-        if !errand.secrets.is_empty() {
-            log.secrets = errand.secrets.clone();
+        log.to_stderr |= command.debug;
+        if let Some(secrets) = command.secrets {
+            log.secrets = secrets.clone();
         }
         Plan::new(
             Arc::clone(&self.shared),
             Arc::clone(configuration),
             log,
-            errand,
+            command,
             now,
         )
     }
@@ -555,17 +489,17 @@ fn primary(settings: &Settings) -> Endpoint {
 }
 
 /// A command of which only the kind is known.
-fn errand(kind: Kind, settings: &Settings) -> Errand {
-    Errand {
+fn delegated<'a>(kind: Kind, settings: &Settings, primary: &'a Endpoint) -> CommandView<'a> {
+    CommandView {
         name: "",
         kind,
         repeat: settings.repeatable.unwrap_or(Repeat::Yes),
-        primary: primary(settings),
+        primary,
         attempt_limit: delegated_limit(settings, kind),
         timeout: None,
         debug: false,
-        secrets: Secrets::default(),
-        warnings: Vec::new(),
+        secrets: None,
+        warnings: &[],
         connections: Connections::ByCaller,
         home: None,
     }
@@ -594,12 +528,9 @@ fn own_limit(kind: Kind) -> Millis {
 }
 
 fn no_ecf_text(settings: &Settings) -> Vec<u8> {
-    match settings.no_ecf {
-        true => b"NO_ECF\n".to_vec(),
-        false => Vec::new(),
+    if settings.no_ecf {
+        b"NO_ECF\n".to_vec()
+    } else {
+        Vec::new()
     }
-}
-
-fn seconds(millis: Millis) -> String {
-    format!("{}.{:03}", millis / 1_000, millis % 1_000)
 }

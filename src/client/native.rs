@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use super::contact::{Contact, Format};
+use super::access::{Access, Format};
+use super::identity::{Identity, missing_files};
 use super::line::Line;
-use super::login::{self, Login};
 use crate::command::{self, Command, CommandError, CommandLine, QueryFailure, Surroundings};
 use crate::config::{Profile, Settings};
 use crate::model::{
@@ -92,7 +92,7 @@ pub(super) struct NativeCommand {
     pub(super) secrets: Secrets,
     pub(super) warnings: Vec<String>,
     speaker: Speaker,
-    contact: Contact,
+    access: Access,
     client_host: Vec<u8>,
     max_reply: u32,
 }
@@ -100,7 +100,7 @@ pub(super) struct NativeCommand {
 /// For whom a command is sent.
 enum Speaker {
     Job(TaskIdentity),
-    User(Login),
+    User(Identity),
 }
 
 /// How long connecting may take.
@@ -150,18 +150,19 @@ pub(super) fn problems(settings: &Settings, sender: &Sender) -> Vec<String> {
     let bad_path = !task.path.is_empty() && !task.path.starts_with(b"/");
     let path = bad_path.then(|| "ECF_NAME: not a task's path: it must begin with '/'".to_owned());
     let primary = super::primary(settings);
-    let contact = Contact::read(settings, None, sender.host());
-    let contact = contact.and_then(|contact| {
-        let security = contact.security(&primary);
+    let access = Access::read(settings, None, sender.host());
+    let access = access.and_then(|access| {
+        let security = access.security(&primary);
         security.map_err(Refusal::config)
     });
-    let login = Login::read(settings, None, sender);
-    let login = login.and_then(|login| login.identity(&primary).map_err(Refusal::config));
-    let refusals = [contact.err(), login.err()].into_iter().flatten();
+    let identity = Identity::read(settings, None, sender);
+    let identity =
+        identity.and_then(|identity| identity.towards(&primary).map_err(Refusal::config));
+    let refusals = [access.err(), identity.err()].into_iter().flatten();
     refusals
         .map(|refusal| refusal.message)
         .chain(path)
-        .chain(login::missing_files(settings))
+        .chain(missing_files(settings))
         .collect()
 }
 
@@ -197,32 +198,32 @@ impl NativeCommand {
                 .unwrap_or_else(|| settings.host.clone()),
             port: command.port.unwrap_or(settings.port),
         };
-        let mut contact = Contact::read(settings, command.protocol, sender.host())?;
-        contact.security(&primary).map_err(Refusal::config)?;
-        contact.keep_quiet_about(&mut secrets);
-        contact.warn_of_missing_token(&primary);
+        let mut access = Access::read(settings, command.protocol, sender.host())?;
+        access.security(&primary).map_err(Refusal::config)?;
+        access.keep_quiet_about(&mut secrets);
+        access.warn_of_missing_token(&primary);
         let speaker = match command.kind {
             Kind::Task => Speaker::Job(TaskIdentity {
                 remote_id: command.remote_id.clone(),
                 ..settings.task.clone()
             }),
             Kind::User | Kind::Ping => {
-                let login = Login::read(settings, Some(&command), sender)?;
-                login.identity(&primary).map_err(Refusal::config)?;
-                login.keep_quiet_about(&mut secrets);
-                Speaker::User(login)
+                let identity = Identity::read(settings, Some(&command), sender)?;
+                identity.towards(&primary).map_err(Refusal::config)?;
+                identity.keep_quiet_about(&mut secrets);
+                Speaker::User(identity)
             }
         };
         Ok(Self {
             primary,
             patience: patience(settings),
             debug: command.debug,
-            limits: limits(settings, command.reply_limit, contact.handshakes()),
+            limits: limits(settings, command.reply_limit, access.handshakes()),
             stage_limit: settings.connect_timeout,
             secrets,
-            warnings: std::mem::take(&mut contact.warnings),
+            warnings: std::mem::take(&mut access.warnings),
             speaker,
-            contact,
+            access,
             client_host: sender.host().to_vec(),
             max_reply: settings.max_reply.unwrap_or(match command.kind {
                 Kind::Task => TASK_REPLY_BYTES,
@@ -247,7 +248,7 @@ impl NativeCommand {
         mut line: Line<'_, '_>,
         text: &mut Vec<u8>,
     ) -> AttemptResult {
-        let security = match self.contact.security(endpoint) {
+        let security = match self.access.security(endpoint) {
             Ok(security) => security,
             Err(what) => return unprepared(what),
         };
@@ -302,8 +303,8 @@ impl NativeCommand {
         let identity;
         let base = match &self.speaker {
             Speaker::Job(task) => Base::Task(task),
-            Speaker::User(login) => {
-                identity = login.identity(site.endpoint).map_err(unprepared)?;
+            Speaker::User(user) => {
+                identity = user.towards(site.endpoint).map_err(unprepared)?;
                 Base::User(&identity)
             }
         };
@@ -313,7 +314,7 @@ impl NativeCommand {
             limits: line.limits(self.limits, self.stage_limit, end),
             security: site.security,
         };
-        match self.contact.format {
+        match self.access.format {
             Format::Frames => self.in_frames(&exchange, line, &body),
             Format::Http => self.in_http(&exchange, line, &body),
         }
@@ -328,9 +329,10 @@ impl NativeCommand {
         let frame = wire::frame(body).map_err(|why| too_large(&why))?;
         let mut inbox = FrameInbox(FrameReader::new(self.max_reply));
         let address_remark = line.exchange(exchange, &frame, &mut inbox)?;
-        let surplus: &[u8] = match inbox.0.has_surplus() {
-            true => b"bytes behind the reply were ignored",
-            false => b"",
+        let surplus: &[u8] = if inbox.0.has_surplus() {
+            b"bytes behind the reply were ignored"
+        } else {
+            b""
         };
         Ok(Heard {
             remark: remarks(&[surplus, address_remark.as_bytes()]),
@@ -344,7 +346,7 @@ impl NativeCommand {
         line: &mut Line<'_, '_>,
         body: &[u8],
     ) -> Result<Heard, AttemptResult> {
-        let authorization = self.contact.authorization(exchange.endpoint);
+        let authorization = self.access.authorization(exchange.endpoint);
         let request = wire::post(exchange.endpoint, authorization.as_ref(), body);
         let mut inbox = HttpInbox(HttpReader::new(self.max_reply));
         let address_remark = line.exchange(exchange, &request, &mut inbox)?;

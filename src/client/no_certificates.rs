@@ -16,9 +16,10 @@ impl Trusted {
         settings: &Settings,
         _: &[u8],
     ) -> Result<Self, Refusal> {
-        let key = match settings.ssl.is_empty() {
-            true => "ECF_HOST_PROTOCOL, --ssl or --https",
-            false => "ECF_SSL",
+        let key = if settings.ssl.is_empty() {
+            "ECF_HOST_PROTOCOL, --ssl or --https"
+        } else {
+            "ECF_SSL"
         };
         match protocol {
             Protocol::Plain | Protocol::Http => Ok(Self),

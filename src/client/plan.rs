@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::backups;
-use super::log::Log;
+use super::log::{Log, cut};
 use super::memory::Memory;
 use super::reply::Reply;
 use crate::config::{Configuration, Profile, Settings};
@@ -20,13 +20,13 @@ use crate::policy::{Action, Connections, Ecflow, Fast, FastRules, Policy, Rules}
 use crate::report::Report;
 use crate::sys::chance;
 
-/// What is sent, as far as the policy and the report are concerned.
-#[derive(Clone, Debug)]
-pub(super) struct Errand {
+/// A command as far as the policy and the report are concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CommandView<'a> {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) repeat: Repeat,
-    pub(super) primary: Endpoint,
+    pub(super) primary: &'a Endpoint,
     /// The longest that one attempt may take, all stages together.
     pub(super) attempt_limit: Millis,
     /// A deadline that is earlier than ECF_TIMEOUT, if there is one.
@@ -34,13 +34,13 @@ pub(super) struct Errand {
     /// How attempts are made, where the profile leaves a choice.
     pub(super) connections: Connections,
     /// The backup that has this job, in the mind of profile fast.
-    pub(super) home: Option<Endpoint>,
+    pub(super) home: Option<&'a Endpoint>,
     /// `--debug`: log to stderr.
     pub(super) debug: bool,
-    /// What must not be told.
-    pub(super) secrets: Secrets,
+    /// What must not be told, where it is more than the job's password.
+    pub(super) secrets: Option<&'a Secrets>,
     /// What a person should know of it, whatever comes.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: &'a [String],
 }
 
 /// One command under way.
@@ -86,25 +86,30 @@ enum Progress {
 }
 
 /// The policy of one command, as the profile has it.
-fn policy(settings: &Settings, errand: &Errand, now: Millis) -> (Box<dyn Policy>, Millis) {
-    let Errand {
+fn policy(
+    settings: &Settings,
+    command: &CommandView<'_>,
+    now: Millis,
+) -> (Box<dyn Policy>, Millis) {
+    let CommandView {
         kind,
         repeat,
         attempt_limit,
         ..
-    } = *errand;
+    } = *command;
     match settings.profile {
         Profile::Ecflow => {
-            let rules = Rules::ecflow(settings, kind, repeat, attempt_limit).within(errand.timeout);
+            let rules =
+                Rules::ecflow(settings, kind, repeat, attempt_limit).within(command.timeout);
             let timeout = rules.timeout;
             (Box::new(Ecflow::new(rules, now)), timeout)
         }
         Profile::Fast => {
             let rules =
-                FastRules::new(settings, kind, repeat, attempt_limit).within(errand.timeout);
+                FastRules::new(settings, kind, repeat, attempt_limit).within(command.timeout);
             let timeout = rules.common.timeout;
-            let policy = Fast::new(rules, errand.connections, chance::seed(), now);
-            match errand.home {
+            let policy = Fast::new(rules, command.connections, chance::seed(), now);
+            match command.home {
                 Some(_) => (Box::new(policy.seeking_preferred()), timeout),
                 None => (Box::new(policy), timeout),
             }
@@ -117,20 +122,20 @@ impl Plan {
         shared: Arc<Shared>,
         configuration: Arc<Configuration>,
         log: Log,
-        errand: &Errand,
+        command: &CommandView<'_>,
         now: Millis,
     ) -> Self {
         let settings = configuration.settings();
-        let (policy, timeout) = policy(settings, errand, now);
+        let (policy, timeout) = policy(settings, command, now);
         log.line(
             Level::Debug,
             format_args!(
                 "command.start name={} primary={} timeout_ms={}",
-                errand.name, errand.primary, timeout
+                command.name, command.primary, timeout
             ),
         );
-        let mut report = Report::new(errand.name, errand.kind, now);
-        for warning in &errand.warnings {
+        let mut report = Report::new(command.name, command.kind, now);
+        for warning in command.warnings {
             report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
@@ -138,15 +143,15 @@ impl Plan {
             log,
             policy,
             memory: Memory::new(&shared.memory, settings, now),
-            hosts: vec![errand.primary.clone()],
-            keys: vec![HostKey::of(&errand.primary)],
-            home: errand.home.clone(),
+            hosts: vec![command.primary.clone()],
+            keys: vec![HostKey::of(command.primary)],
+            home: command.home.cloned(),
             report,
-            own_timeout: errand.timeout,
+            own_timeout: command.timeout,
             now,
             attempts: 0,
             under_way: Vec::new(),
-            endpoint: errand.primary.clone(),
+            endpoint: command.primary.clone(),
             cancel_count: shared.cancel.count(),
             over: None,
             message: String::new(),
@@ -441,7 +446,8 @@ impl Plan {
         }
         self.over = Some(status);
         if status == Status::Timeout {
-            let (key, value) = self.limit();
+            let length = self.report.length(self.now);
+            let (key, value) = self.settings().deadline(self.own_timeout, length);
             self.report.limited_by(key, value);
         }
         let level = match status {
@@ -457,21 +463,6 @@ impl Plan {
                 self.message
             ),
         );
-    }
-
-    /// The key whose time was over when the time was over.
-    fn limit(&self) -> (&'static str, Millis) {
-        let settings = self.settings();
-        let progress = self.own_timeout.unwrap_or(Millis::MAX);
-        let took = self.now.saturating_sub(self.report.start());
-        // Nothing else ends a command before its time.
-        if took < settings.timeout.min(progress) {
-            ("ECF_ZOMBIE_TIMEOUT", settings.zombie_timeout)
-        } else if progress < settings.timeout {
-            ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)
-        } else {
-            ("ECF_TIMEOUT", settings.timeout)
-        }
     }
 
     /// Where the attempt goes that is under way, else where the last one went; the primary
@@ -531,10 +522,4 @@ impl Plan {
             end: self.now,
         }
     }
-}
-
-/// A log line is no place for a server's longest words.
-fn cut(words: &[u8]) -> &[u8] {
-    const LONGEST: usize = 1_000;
-    &words[..words.len().min(LONGEST)]
 }

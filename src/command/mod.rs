@@ -128,11 +128,12 @@ impl ServerQuery {
                 )),
             },
             (Self::Handle(handle), Answer::Handles(handles)) => {
-                match handles.suites.iter().any(|(known, _)| known == handle) {
-                    true => Ok(()),
-                    false => Err(format!(
+                if handles.suites.iter().any(|(known, _)| known == handle) {
+                    Ok(())
+                } else {
+                    Err(format!(
                         "the server has no client handle {handle}, and asking it for one would end it"
-                    )),
+                    ))
                 }
             }
             _ => Err("the server was asked before, and gave another answer".into()),
@@ -176,9 +177,10 @@ impl Command {
             let may_be_silent = part.contains(&AnswerClass::Ok);
             may_be_silent || has_error || came(&|class| part.contains(&class))
         };
-        match self.parts.iter().all(is_answered) {
-            true => None,
-            false => Some(AnswerClass::Group),
+        if self.parts.iter().all(is_answered) {
+            None
+        } else {
+            Some(AnswerClass::Group)
         }
     }
 }

@@ -69,9 +69,10 @@ fn line(text: &[u8]) -> Vec<u8> {
 
 /// The server's own text, which ends with a newline as a rule.
 fn definition(text: &[u8]) -> Vec<u8> {
-    match text.ends_with(b"\n") {
-        true => text.to_vec(),
-        false => line(text),
+    if text.ends_with(b"\n") {
+        text.to_vec()
+    } else {
+        line(text)
     }
 }
 
@@ -94,9 +95,10 @@ const WIDEST: usize = 256;
 /// The width of a column of so many cells: none where padding would be many times the content.
 fn affordable(width: usize, cells: usize, content: usize) -> usize {
     const FREE: usize = 1 << 20;
-    match width.saturating_mul(cells) > content.saturating_mul(8).saturating_add(FREE) {
-        true => 0,
-        false => width,
+    if width.saturating_mul(cells) > content.saturating_mul(8).saturating_add(FREE) {
+        0
+    } else {
+        width
     }
 }
 

@@ -92,6 +92,8 @@ fn what_is_wrong_is_told_with_the_option_and_the_remedy() {
         (&["--ssl", "--http", "--ping"], "exclude each other"),
         (&["--halt"], "--halt=yes"),
         (&["--init"], "needs a value"),
+        (&["--begin="], "--begin: needs a value"),
+        (&["--get", ""], "--get: needs a value"),
         (&["--init=1", "--remove", "A"], "--complete only"),
         (&["--complete", "--add", "A=1"], "--init only"),
         (&["--meter=m", "abc"], "\"abc\" is not a whole number"),

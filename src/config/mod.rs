@@ -188,7 +188,11 @@ impl Default for Configuration {
 fn find(key: &[u8]) -> Result<usize, KeyError> {
     KEYS.iter()
         .position(|row| row.name.as_bytes() == key)
-        .ok_or_else(|| KeyError::Unknown(quoted(key)))
+        .ok_or_else(|| {
+            // What stands behind a "=" is a value.
+            let name = key.split(|&b| b == b'=').next().unwrap_or_default();
+            KeyError::Unknown(quoted(name))
+        })
 }
 
 #[cfg(test)]
@@ -336,6 +340,22 @@ mod tests {
             Err(KeyError::Secret("ECF_PASS"))
         );
         assert!(!format!("{configuration:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_without_what_it_was_given() {
+        let mut configuration = Configuration::new();
+        for (key, value) in [("ECF_PASWORD", "sesame"), ("ECF_PASS=sesame", "1")] {
+            let told = configuration.set(key.as_bytes(), value.as_bytes());
+            let told = told
+                .map_err(|why| why.to_string())
+                .err()
+                .unwrap_or_default();
+            assert!(
+                told.starts_with("\"ECF_PAS") && !told.contains("sesame"),
+                "{told}"
+            );
+        }
     }
 
     #[test]

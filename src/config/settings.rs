@@ -1,7 +1,7 @@
 //! The types of settings, which the table of keys fills.
 
 use super::keys::{KeyIndex, Settings};
-use crate::model::ECFLOW_PORT;
+use crate::model::{ECFLOW_PORT, Millis};
 
 /// ECF_HOSTFILE_POLICY: which commands may leave the primary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +80,21 @@ impl Settings {
     #[must_use]
     pub fn is_given(&self, key: KeyIndex) -> bool {
         self.given & (1 << key.0) != 0
+    }
+
+    /// The key whose time ended a command that lasted for `length`, with its value. `progress` is
+    /// how long a command may take that only tells how far a job is.
+    #[must_use]
+    pub fn deadline(&self, progress: Option<Millis>, length: Millis) -> (&'static str, Millis) {
+        let progress = progress.unwrap_or(Millis::MAX);
+        if length < self.timeout.min(progress) {
+            // Nothing else ends it sooner.
+            ("ECF_ZOMBIE_TIMEOUT", self.zombie_timeout)
+        } else if progress < self.timeout {
+            ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)
+        } else {
+            ("ECF_TIMEOUT", self.timeout)
+        }
     }
 
     pub(super) fn mark_given(&mut self, index: usize, given: bool) {

@@ -73,9 +73,10 @@ pub(super) unsafe fn fill(text: &[u8], buf: *mut c_char, cap: usize, needed: *mu
         std::ptr::copy_nonoverlapping(text.as_ptr(), buf.cast(), length);
         buf.add(length).write(0);
     }
-    match length < text.len() {
-        true => Status::TooSmall,
-        false => Status::Ok,
+    if length < text.len() {
+        Status::TooSmall
+    } else {
+        Status::Ok
     }
 }
 

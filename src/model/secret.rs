@@ -41,12 +41,6 @@ impl Secrets {
         }
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// `text` without any of them; a server or a caller may have put one into it.
     #[must_use]
     pub fn redacted(&self, text: Vec<u8>) -> Vec<u8> {

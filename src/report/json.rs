@@ -22,7 +22,7 @@ impl Report {
                 Kind::User => "user",
                 Kind::Ping => "ping",
             },
-            length_ms: end.saturating_sub(self.start),
+            length_ms: self.length(end),
             answered_by: self.answered_by().map(ToString::to_string),
             may_hold_copy: self.may_hold_copy(),
             warnings: &self.warnings,

@@ -14,9 +14,10 @@ impl Report {
             }
             lines.extend(format!("{}: ", host.endpoint).into_bytes());
             let is_refusal = self.answered_by == Some(index) && !self.refusal.is_empty();
-            let words = match is_refusal {
-                true => &self.refusal,
-                false => &host.last_words,
+            let words = if is_refusal {
+                &self.refusal
+            } else {
+                &host.last_words
             };
             append_one_line(&mut lines, words);
             if host.attempts > 1 {
@@ -62,7 +63,7 @@ impl Report {
     /// How the command ended, or how far it is, in one line.
     #[must_use]
     pub fn summary(&self, status: Option<Status>, message: &str, end: Millis) -> String {
-        let length = end.saturating_sub(self.start);
+        let length = self.length(end);
         let length = format!("{}.{:03} s", length / 1_000, length % 1_000);
         let attempts = self.attempts();
         let hosts = self.hosts.len();
@@ -96,9 +97,10 @@ impl Report {
                 Cure::Nobody(reason) => reasons.push(reason),
             }
         }
-        match reasons.is_empty() {
-            true => String::new(),
-            false => format!("; no retry can cure this: {}", reasons.join(", ")),
+        if reasons.is_empty() {
+            String::new()
+        } else {
+            format!("; no retry can cure this: {}", reasons.join(", "))
         }
     }
 }

@@ -75,10 +75,10 @@ impl Report {
         self.limit = Some((key, value));
     }
 
-    /// When the command began.
+    /// How long it has lasted at a time.
     #[must_use]
-    pub fn start(&self) -> Millis {
-        self.start
+    pub fn length(&self, end: Millis) -> Millis {
+        end.saturating_sub(self.start)
     }
 
     /// Records what a person should know, once.

@@ -273,9 +273,10 @@ struct ZombieAttribute {
 
 impl From<ZombieMembers> for ZombieRecord {
     fn from(zombie: ZombieMembers) -> Self {
-        let (decision, action) = match zombie.user_action_set_ {
-            true => (ZombieDecision::Manual, zombie.user_action_),
-            false => (ZombieDecision::Automatic, zombie.attr_.action_),
+        let (decision, action) = if zombie.user_action_set_ {
+            (ZombieDecision::Manual, zombie.user_action_)
+        } else {
+            (ZombieDecision::Automatic, zombie.attr_.action_)
         };
         Self {
             path: zombie.path_to_task_.0,

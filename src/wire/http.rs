@@ -326,9 +326,10 @@ impl HttpReader {
     fn bounded(&self, more: usize) -> Result<(), String> {
         let length = (self.body.len() as u64).saturating_add(more as u64);
         let limit = u64::from(self.limit);
-        match length > limit {
-            true => Err(BadFrame::TooLarge { length, limit }.to_string()),
-            false => Ok(()),
+        if length > limit {
+            Err(BadFrame::TooLarge { length, limit }.to_string())
+        } else {
+            Ok(())
         }
     }
 }
@@ -339,9 +340,10 @@ fn excerpt(body: &[u8]) -> Vec<u8> {
         control if control.is_ascii_control() => b' ',
         byte => *byte,
     });
-    match body.is_empty() {
-        true => Vec::new(),
-        false => b": ".iter().copied().chain(shown).collect(),
+    if body.is_empty() {
+        Vec::new()
+    } else {
+        b": ".iter().copied().chain(shown).collect()
     }
 }
 
@@ -368,15 +370,13 @@ fn length(headers: &[httparse::Header<'_>]) -> Result<Length, String> {
             ));
         }
         if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            match value.eq_ignore_ascii_case(b"chunked") {
-                true => found = Length::Chunked,
-                false => {
-                    return Err(format!(
-                        "the reply's transfer encoding is unknown: {}",
-                        value.escape_ascii()
-                    ));
-                }
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(format!(
+                    "the reply's transfer encoding is unknown: {}",
+                    value.escape_ascii()
+                ));
             }
+            found = Length::Chunked;
         }
         if header.name.eq_ignore_ascii_case("content-length") && found != Length::Chunked {
             let digits = std::str::from_utf8(value).ok();

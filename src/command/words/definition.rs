@@ -44,9 +44,10 @@ pub(in crate::command) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
         return wrong("needs a file".into());
     };
     let is_text = file.contains(&b'\n');
-    let (name, text): (&[u8], Vec<u8>) = match is_text {
-        true => (b"", file.to_vec()),
-        false => (file, read_file("load", file, words)?),
+    let (name, text): (&[u8], Vec<u8>) = if is_text {
+        (b"", file.to_vec())
+    } else {
+        (file, read_file("load", file, words)?)
     };
     // An "extern" line ends an ecFlow server (5.9.2 and 5.17.0).
     if let Some(at) = text.split(|&b| b == b'\n').position(is_extern) {

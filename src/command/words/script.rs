@@ -115,9 +115,10 @@ pub(in crate::command) fn edit_script(words: &Words<'_>, draft: &mut Draft) -> B
 
 fn lines_of(text: &[u8]) -> Vec<&[u8]> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
-    match text.is_empty() {
-        true => Vec::new(),
-        false => text.split(|&b| b == b'\n').collect(),
+    if text.is_empty() {
+        Vec::new()
+    } else {
+        text.split(|&b| b == b'\n').collect()
     }
 }
 

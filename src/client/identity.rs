@@ -19,7 +19,7 @@ const LARGEST_FILE: u64 = 16 << 20;
 const MOST_ROWS: usize = 32;
 
 /// The user of one command.
-pub(super) struct Login {
+pub(super) struct Identity {
     name: Vec<u8>,
     origin: UserOrigin,
     /// What names the user.
@@ -35,7 +35,7 @@ enum Passwords {
     File { name: String, rows: PasswordFile },
 }
 
-impl Login {
+impl Identity {
     /// Reads what is needed, once for each command.
     pub(super) fn read(
         settings: &Settings,
@@ -74,7 +74,7 @@ impl Login {
     ///
     /// # Errors
     /// Why nothing may be sent there: a custom user needs a password.
-    pub(super) fn identity(&self, endpoint: &Endpoint) -> Result<UserIdentity, String> {
+    pub(super) fn towards(&self, endpoint: &Endpoint) -> Result<UserIdentity, String> {
         let password = self.password(endpoint);
         if self.origin == UserOrigin::Custom && password.is_none() {
             let user = self.name.escape_ascii();

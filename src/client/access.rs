@@ -22,7 +22,7 @@ pub(super) enum Format {
 }
 
 /// How the servers of one command are spoken to.
-pub(super) struct Contact {
+pub(super) struct Access {
     pub(super) format: Format,
     trusted: Trusted,
     scheme: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct Contact {
     pub(super) warnings: Vec<String>,
 }
 
-impl Contact {
+impl Access {
     /// Reads what is needed, once for each command. `option` is what the command line says,
     /// `machine` this machine's name.
     pub(super) fn read(
@@ -40,7 +40,7 @@ impl Contact {
         machine: &[u8],
     ) -> Result<Self, Refusal> {
         let protocol = protocol(settings, option)?;
-        let mut contact = Self {
+        let mut access = Self {
             format: match protocol {
                 Protocol::Plain | Protocol::Ssl => Format::Frames,
                 Protocol::Http | Protocol::Https => Format::Http,
@@ -53,10 +53,10 @@ impl Contact {
             tokens: None,
             warnings: Vec::new(),
         };
-        if contact.format == Format::Http {
-            contact.read_tokens(settings)?;
+        if access.format == Format::Http {
+            access.read_tokens(settings)?;
         }
-        Ok(contact)
+        Ok(access)
     }
 
     /// How the connection to `endpoint` is protected.

@@ -1,0 +1,88 @@
+//! What is told of a client without sending anything: its problems, and where its commands would
+//! go.
+
+use super::{Client, backups, delegated_limit, memory, native, primary, usable};
+use crate::config::Profile;
+use crate::model::{Kind, Millis, Repeat, Status, without_repeats};
+use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
+
+impl Client {
+    /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
+    #[must_use]
+    pub fn check(&self) -> String {
+        let configuration = self.configuration();
+        let settings = configuration.settings();
+        let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
+        if settings.profile == Profile::Fast {
+            lines.extend(memory::problem(settings));
+        }
+        lines.extend(backups::inspect(settings, settings.port).problems);
+        let native = native::problems(settings, &self.shared.sender);
+        lines.extend(
+            native
+                .into_iter()
+                .map(|why| format!("native commands only: {why}")),
+        );
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The timetable of a command if every host refused at once, up to `horizon` milliseconds:
+    /// a line for each attempt, `seconds host:port`, and one for the end, `seconds - status`.
+    /// After 20,000 attempts the last line is `and so on`.
+    ///
+    /// # Errors
+    /// The problems of the configuration, one a line.
+    pub fn explain(&self, kind: Kind, horizon: Millis) -> Result<String, String> {
+        let configuration = self.configuration();
+        let settings = configuration.settings();
+        if settings.no_ecf {
+            return Ok(format!("{} - {}\n", seconds(0), Status::Ok.name()));
+        }
+        usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
+        let backups = backups::inspect(settings, settings.port).list;
+        let whole = delegated_limit(settings, kind);
+        let primary = primary(settings);
+        let (mut policy, backups): (Box<dyn Policy>, _) = match settings.profile {
+            Profile::Ecflow => {
+                let rules = Rules::ecflow(settings, kind, Repeat::Yes, whole);
+                (Box::new(Ecflow::new(rules, 0)), backups)
+            }
+            Profile::Fast => {
+                let rules = FastRules {
+                    // The longest pauses that there may be.
+                    jitter: false,
+                    ..FastRules::new(settings, kind, Repeat::Yes, whole)
+                };
+                let mut hosts = vec![primary.clone()];
+                hosts.extend(backups);
+                let backups = without_repeats(hosts).split_off(1);
+                (
+                    Box::new(Fast::new(rules, Connections::ByCaller, 0, 0)),
+                    backups,
+                )
+            }
+        };
+        let table = timetable(policy.as_mut(), backups.len(), horizon);
+        let mut text = String::new();
+        for (at, host) in table.attempts {
+            let endpoint = match host {
+                0 => &primary,
+                backup => &backups[backup - 1],
+            };
+            text.push_str(&format!("{} {endpoint}\n", seconds(at)));
+        }
+        match table.end {
+            Some((at, end)) => {
+                let status = end;
+                text.push_str(&format!("{} - {}\n", seconds(at), status.name()));
+            }
+            None if table.is_cut => text.push_str("and so on\n"),
+            None => {}
+        }
+        Ok(text)
+    }
+}
+
+fn seconds(millis: Millis) -> String {
+    format!("{}.{:03}", millis / 1_000, millis % 1_000)
+}
