@@ -1,31 +1,12 @@
-//! What is told of a client without sending anything: its problems, and where its commands would
-//! go.
+//! Where a command would go, told without sending anything.
 
-use super::{Client, backups, delegated_limit, memory, native, primary, usable};
+use super::delegate::delegated_limit;
+use super::{Client, hostlist, primary, usable};
 use crate::config::Profile;
 use crate::model::{Kind, Millis, Repeat, Status, without_repeats};
 use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
 
 impl Client {
-    /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
-    #[must_use]
-    pub fn check(&self) -> String {
-        let configuration = self.configuration();
-        let settings = configuration.settings();
-        let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
-        if settings.profile == Profile::Fast {
-            lines.extend(memory::problem(settings));
-        }
-        lines.extend(backups::inspect(settings, settings.port).problems);
-        let native = native::problems(settings, &self.shared.sender);
-        lines.extend(
-            native
-                .into_iter()
-                .map(|why| format!("native commands only: {why}")),
-        );
-        lines.iter().map(|line| format!("{line}\n")).collect()
-    }
-
     /// The timetable of a command if every host refused at once, up to `horizon` milliseconds:
     /// a line for each attempt, `seconds host:port`, and one for the end, `seconds - status`.
     /// After 20,000 attempts the last line is `and so on`.
@@ -39,7 +20,7 @@ impl Client {
             return Ok(format!("{} - {}\n", seconds(0), Status::Ok.name()));
         }
         usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
-        let backups = backups::inspect(settings, settings.port).list;
+        let backups = hostlist::inspect(settings, settings.port).list;
         let whole = delegated_limit(settings, kind);
         let primary = primary(settings);
         let (mut policy, backups): (Box<dyn Policy>, _) = match settings.profile {

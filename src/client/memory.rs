@@ -1,8 +1,9 @@
 //! What is known of hosts, kept as long as ECF_FAILOVER_MEMORY says: not at all, in the handle,
 //! or on the node. What cannot be kept on the node is kept in the handle.
 
+use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
@@ -18,6 +19,8 @@ use crate::sys::node_file::{self, NoFile, NodeFile};
 
 /// The directory of last resort.
 const USUAL_DIRECTORY: &str = "/tmp";
+/// A file that cannot be written is tried again after this time, in milliseconds.
+const TRY_AGAIN: Millis = 60_000;
 /// A turn that was not had comes again, in milliseconds.
 const LATER: Millis = 1_000;
 
@@ -25,9 +28,36 @@ const LATER: Millis = 1_000;
 #[derive(Default)]
 pub(super) struct Store {
     handle: Mutex<HealthTable>,
-    boot: OnceCell<Option<[u8; 16]>>,
-    /// The node's file could not be written.
-    is_unwritable: AtomicBool,
+    boot: OnceCell<[u8; 16]>,
+    /// The node's file could not be written, and is left alone until this time.
+    unwritable_until: AtomicU64,
+}
+
+impl Store {
+    fn is_unwritable(&self) -> bool {
+        clock::now() < self.unwritable_until.load(Ordering::Relaxed)
+    }
+
+    /// The file could not be written. What this process lacks for a moment says nothing of it.
+    fn leave_alone(&self, why: &io::Error) {
+        let lacks = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+        if why
+            .raw_os_error()
+            .is_none_or(|errno| !lacks.contains(&errno))
+        {
+            let until = clock::now() + TRY_AGAIN;
+            self.unwritable_until.store(until, Ordering::Relaxed);
+        }
+    }
+
+    /// The boot of the node, once it could be read.
+    fn boot(&self) -> Option<[u8; 16]> {
+        if let Some(boot) = self.boot.get() {
+            return Some(*boot);
+        }
+        let boot = node_file::boot_id()?;
+        Some(*self.boot.get_or_init(|| boot))
+    }
 }
 
 /// The memory of one command.
@@ -51,9 +81,7 @@ impl Memory {
                 // It remembers nothing, and always begins at the primary.
                 (Profile::Ecflow, _) | (_, Some(Kept::Off)) => Place::Nowhere,
                 (_, Some(Kept::Handle)) => Place::Handle,
-                (_, Some(Kept::Node) | None) if store.is_unwritable.load(Ordering::Relaxed) => {
-                    Place::Handle
-                }
+                (_, Some(Kept::Node) | None) if store.is_unwritable() => Place::Handle,
                 (_, Some(Kept::Node) | None) => on_node(store, settings).unwrap_or(Place::Handle),
             },
             offset: i128::from(clock::now()) - i128::from(now),
@@ -115,8 +143,9 @@ impl View<'_> {
         match edited {
             Ok(()) => written.unwrap_or(answer),
             Err(NoFile::Taken) => when_taken(answer),
-            Err(NoFile::Absent | NoFile::Unusable(_)) => {
-                self.store.is_unwritable.store(true, Ordering::Relaxed);
+            Err(NoFile::Absent) => in_handle(),
+            Err(NoFile::Unusable(why)) => {
+                self.store.leave_alone(&why);
                 in_handle()
             }
         }
@@ -155,9 +184,13 @@ impl SharedHealth for View<'_> {
                     let edited = edit(file, *boot, now, &mut |known| {
                         known.observe(key, observation, now);
                     });
-                    if let Err(NoFile::Unusable(_) | NoFile::Absent) = edited {
-                        self.store.is_unwritable.store(true, Ordering::Relaxed);
-                        in_handle();
+                    match edited {
+                        Ok(()) | Err(NoFile::Taken) => {}
+                        Err(NoFile::Absent) => in_handle(),
+                        Err(NoFile::Unusable(why)) => {
+                            self.store.leave_alone(&why);
+                            in_handle();
+                        }
                     }
                 }
                 None => in_handle(),
@@ -198,9 +231,8 @@ impl SharedHealth for View<'_> {
 }
 
 fn on_node(store: &Store, settings: &Settings) -> Option<Place> {
-    let boot = *store.boot.get_or_init(node_file::boot_id);
     Some(Place::Node {
-        boot: boot?,
+        boot: store.boot()?,
         file: file(settings)?,
     })
 }

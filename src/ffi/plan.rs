@@ -6,13 +6,13 @@ use super::client::held;
 use super::guard::guarded;
 use super::strings::{EMPTY, c_string, pairs};
 use super::{ecf_client, ecf_step};
-use crate::client::Plan;
+use crate::client::Session;
 use crate::model::{AttemptResult, Cure, Kind, Outcome, Stage, Status, outcome_from_number};
 use crate::policy::Action;
 
 /// The policy as a pull-style state machine, for event loops. One thread at a time.
 pub struct ecf_plan {
-    plan: Plan,
+    session: Session,
     now_ms: u64,
     host: CString,
     report: CString,
@@ -44,10 +44,10 @@ pub unsafe extern "C" fn ecf_plan_new(
         let (Some(client), Some(kind), Some(settings)) = (client, kind, settings) else {
             return std::ptr::null_mut();
         };
-        let plan = client.plan(kind, &settings, now_ms);
-        let host = c_string(plan.endpoint().host.as_str().into());
+        let session = client.session(kind, &settings, now_ms);
+        let host = c_string(session.endpoint().host.as_str().into());
         Box::into_raw(Box::new(ecf_plan {
-            plan,
+            session,
             now_ms,
             host,
             report: CString::default(),
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn ecf_plan_next(plan: *mut ecf_plan, now_ms: u64, ms: *mu
 impl ecf_plan {
     fn next(&mut self, now_ms: u64) -> (ecf_step, u64) {
         self.now_ms = self.now_ms.max(now_ms);
-        let step = match self.plan.next(self.now_ms) {
+        let step = match self.session.next(self.now_ms) {
             Action::Attempt { limit, .. } => (ecf_step::ECF_PLAN_ATTEMPT, limit),
             Action::Wait { until } => (ecf_step::ECF_PLAN_WAIT, until.saturating_sub(self.now_ms)),
             Action::End(Status::Ok) => (ecf_step::ECF_PLAN_DONE, 0),
@@ -93,7 +93,7 @@ impl ecf_plan {
             // Not asked of those who make whole attempts.
             _ => (ecf_step::ECF_PLAN_WAIT, 0),
         };
-        self.host = c_string(self.plan.endpoint().host.as_str().into());
+        self.host = c_string(self.session.endpoint().host.as_str().into());
         step
     }
 }
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn ecf_plan_host(plan: *const ecf_plan) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
     // SAFETY: the caller promises a live plan or NULL.
-    unsafe { plan.as_ref() }.map_or(0, |plan| plan.plan.endpoint().port)
+    unsafe { plan.as_ref() }.map_or(0, |plan| plan.session.endpoint().port)
 }
 
 /// The number of the attempt, 1, 2, ...; 0 before the first and for NULL.
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_number(plan: *const ecf_plan) -> u32 {
     // SAFETY: the caller promises a live plan or NULL.
-    unsafe { plan.as_ref() }.map_or(0, |plan| plan.plan.number())
+    unsafe { plan.as_ref() }.map_or(0, |plan| plan.session.number())
 }
 
 /// Tells how the attempt ended.
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn ecf_plan_outcome(
         let Some(plan) = (unsafe { plan.as_mut() }) else {
             return Status::Argument;
         };
-        if !plan.plan.is_attempting() {
+        if !plan.session.is_attempting() {
             return Status::Argument;
         }
         plan.now_ms = plan.now_ms.max(now_ms);
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn ecf_plan_outcome(
             what: Vec::new(),
             cure: Cure::Retry,
         };
-        plan.plan.outcome(result, plan.now_ms);
+        plan.session.outcome(result, plan.now_ms);
         match known {
             Some(_) => Status::Ok,
             None => Status::Argument,
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn ecf_plan_outcome(
 pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> Status {
     // SAFETY: the caller promises a live plan or NULL.
     match unsafe { plan.as_ref() } {
-        Some(plan) => plan.plan.status().unwrap_or(Status::InProgress),
+        Some(plan) => plan.session.status().unwrap_or(Status::InProgress),
         None => Status::Argument,
     }
 }
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn ecf_plan_report(plan: *mut ecf_plan) -> *const c_char {
         let Some(plan) = (unsafe { plan.as_mut() }) else {
             return EMPTY;
         };
-        plan.report = c_string(plan.plan.report().into_bytes());
+        plan.report = c_string(plan.session.report().into_bytes());
         plan.report.as_ptr()
     })
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::hostfile;
-use testkit::{Act, Peer, Program, frame, refused_port, replies, scratch};
+use testkit::{Act, Handle, Peer, Program, frame, namespace, refused_port, replies, scratch};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 
@@ -56,6 +56,49 @@ fn what_one_process_found_the_next_one_knows() {
     assert_eq!(attempts(&directory, primary, &backup), 2);
     assert_eq!(attempts(&directory, primary, &backup), 1);
     assert!(fs::metadata(file).unwrap().len() <= 4_096);
+}
+
+/// A process that had no descriptor left for a moment has the node's memory again afterwards.
+#[test]
+fn a_lack_of_descriptors_costs_the_memory_no_longer_than_it_lasts() {
+    testkit::needs!(Namespaces);
+    // The limit is the whole process's, so it is one of this test's own.
+    let this = "fast::memory::a_lack_of_descriptors_costs_the_memory_no_longer_than_it_lasts";
+    if namespace::ran_inside(this, "true") {
+        return;
+    }
+    let (directory, file) = place("lacking");
+    let backup = Peer::answering(&replies::ok());
+    let hosts = hostfile("lacking-hosts", &[backup.port]);
+    // SAFETY: no other thread of this process looks at the environment.
+    unsafe { std::env::set_var("XDG_RUNTIME_DIR", &directory) };
+    let settings = [
+        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_HOSTFILE", hosts.as_str()),
+        ("ECF_TIMEOUT", "0.3"),
+    ];
+    let client = Handle::quick(refused_port(), &settings);
+    let limit = |soft| {
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: a valid place, and then a valid limit.
+        unsafe {
+            libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+            let before = std::mem::replace(&mut limit.rlim_cur, soft);
+            assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+            before
+        }
+    };
+    let before = limit(3);
+    let told = client.task(&["--event=e"]);
+    limit(before);
+    assert_ne!(told.status, 0, "{}", told.report);
+    client.set("ECF_TIMEOUT", "30");
+    assert_eq!(client.task(&["--event=e"]).status, 0);
+    assert!(file.exists(), "the node knows of it");
+    namespace::all_said();
 }
 
 /// Looking whether all is well changes nothing.

@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// What a handle knows of its hostfiles: one, unless commands name their own.
 #[derive(Debug, Default)]
-pub(super) struct Backups(Vec<(Source, KnownHostfile)>);
+pub(super) struct HostLists(Vec<(Source, KnownHostfile)>);
 
 /// A handle remembers no more hostfiles than this.
 const MOST_SOURCES: usize = 16;
@@ -75,7 +75,7 @@ pub(super) struct Look {
 
 /// The backups now. `primary_port` is the port of the command's primary. The file is read
 /// outside the lock: one that hangs holds up its own command only.
-pub(super) fn look(backups: &Mutex<Backups>, settings: &Settings, primary_port: u16) -> Look {
+pub(super) fn look(lists: &Mutex<HostLists>, settings: &Settings, primary_port: u16) -> Look {
     let Some(path) = settings.hostfile.clone() else {
         return Look::default();
     };
@@ -86,13 +86,13 @@ pub(super) fn look(backups: &Mutex<Backups>, settings: &Settings, primary_port: 
             DefaultPort::Primary => primary_port,
         },
     };
-    let mut known = backups.lock().recall(&source);
+    let mut known = lists.lock().recall(&source);
     let look = known.look(&source);
-    backups.lock().remember(source, known);
+    lists.lock().remember(source, known);
     look
 }
 
-impl Backups {
+impl HostLists {
     fn recall(&self, source: &Source) -> KnownHostfile {
         let known = self.0.iter().find(|(known, _)| known == source);
         known.map(|(_, known)| known.clone()).unwrap_or_default()
@@ -209,7 +209,7 @@ mod tests {
     struct Hosts {
         path: PathBuf,
         settings: Settings,
-        backups: Mutex<Backups>,
+        backups: Mutex<HostLists>,
     }
 
     impl Hosts {

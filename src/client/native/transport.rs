@@ -5,20 +5,20 @@ use crate::net::{Connection, Connector, Exchange, Limits, Receiver, Watch, excha
 use crate::sys::clock;
 
 /// How an attempt comes by its connections, and what goes on beside it.
-pub(super) struct Line<'l, 'a> {
-    pub(super) connector: &'l mut Connector<'a>,
+pub(in crate::client) struct Transport<'l, 'a> {
+    pub(in crate::client) connector: &'l mut Connector<'a>,
     /// One that is there already.
-    pub(super) first: Option<Connection>,
+    pub(in crate::client) first: Option<Connection>,
     /// Looks after other connections while the first is used.
-    pub(super) watch: Option<&'l mut (dyn Watch + 'l)>,
+    pub(in crate::client) watch: Option<&'l mut (dyn Watch + 'l)>,
     /// A connected server that says nothing for so long is given up; [`Millis::MAX`] where only
     /// the stages count.
-    pub(super) silence: Millis,
+    pub(in crate::client) silence: Millis,
 }
 
-impl<'l, 'a> Line<'l, 'a> {
+impl<'l, 'a> Transport<'l, 'a> {
     /// One connection after another, each made for its exchange.
-    pub(super) fn alone(connector: &'l mut Connector<'a>) -> Self {
+    pub(in crate::client) fn alone(connector: &'l mut Connector<'a>) -> Self {
         Self {
             connector,
             first: None,
@@ -29,7 +29,12 @@ impl<'l, 'a> Line<'l, 'a> {
 
     /// The limits of an exchange that must be over at `end`; `given` is the operator's for each
     /// stage.
-    pub(super) fn limits(&self, limits: Limits, given: Option<Millis>, end: Millis) -> Limits {
+    pub(in crate::client) fn limits(
+        &self,
+        limits: Limits,
+        given: Option<Millis>,
+        end: Millis,
+    ) -> Limits {
         let whole = end.saturating_sub(clock::now());
         if self.silence == Millis::MAX {
             return Limits { whole, ..limits };
@@ -45,7 +50,7 @@ impl<'l, 'a> Line<'l, 'a> {
     }
 
     /// One exchange; gives a remark about the address that was used.
-    pub(super) fn exchange(
+    pub(in crate::client) fn exchange(
         &mut self,
         what: &Exchange<'_>,
         request: &[u8],

@@ -4,12 +4,14 @@
 use std::io;
 use std::path::Path;
 
-use super::native::{Refusal, Sender};
+use once_cell::sync::OnceCell;
+
+use crate::client::refusal::Refusal;
 use crate::command::Command;
 use crate::config::Settings;
 use crate::credentials::{PasswordFile, crypt};
 use crate::model::{Endpoint, Secret, Secrets};
-use crate::sys::file;
+use crate::sys::{file, identity};
 use crate::wire::{UserIdentity, UserOrigin};
 
 /// A password file has a line for each user and server; this is plenty.
@@ -161,5 +163,26 @@ fn read_file(key: &str, path: &Path) -> Result<Passwords, Refusal> {
     match PasswordFile::parse(&text) {
         Ok(rows) => Ok(Passwords::File { name, rows }),
         Err(why) => Err(Refusal::config(format!("{name}: {why}"))),
+    }
+}
+
+/// Who sends: looked up once for each client, for the user data base may be far away.
+#[derive(Default)]
+pub(in crate::client) struct Sender {
+    host: OnceCell<Vec<u8>>,
+    user: OnceCell<Vec<u8>>,
+}
+
+impl Sender {
+    pub(in crate::client) fn host(&self) -> &[u8] {
+        self.host.get_or_init(identity::host_name)
+    }
+
+    pub(in crate::client) fn user(&self) -> Option<&[u8]> {
+        // Not inside the cell: other threads would wait for a slow data base.
+        if self.user.get().is_none() {
+            self.user.set(identity::login_name()?).ok();
+        }
+        self.user.get().map(Vec::as_slice)
     }
 }

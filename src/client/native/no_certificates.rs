@@ -1,7 +1,7 @@
 //! What stands in for certificates where TLS was left out: nothing is sent in the clear that
 //! was meant to be protected.
 
-use super::native::Refusal;
+use crate::client::refusal::Refusal;
 use crate::config::{Protocol, Settings};
 use crate::model::Endpoint;
 use crate::net::Security;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::certificates::Trusted;
-use super::native::Refusal;
+use crate::client::refusal::Refusal;
 use crate::config::{Protocol, Settings};
 use crate::credentials::TokenFile;
 use crate::model::{Endpoint, Secret, Secrets};

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::backups;
+use super::hostlist;
 use super::log::{Log, cut};
 use super::memory::Memory;
 use super::reply::Reply;
@@ -44,7 +44,7 @@ pub(super) struct CommandView<'a> {
 }
 
 /// One command under way.
-pub struct Plan {
+pub(crate) struct Session {
     shared: Arc<Shared>,
     configuration: Arc<Configuration>,
     log: Log,
@@ -117,7 +117,7 @@ fn policy(
     }
 }
 
-impl Plan {
+impl Session {
     pub(super) fn new(
         shared: Arc<Shared>,
         configuration: Arc<Configuration>,
@@ -183,8 +183,8 @@ impl Plan {
     /// [`Action::ListBackups`].
     ///
     /// After a cancel it is over, also while an attempt is under way; a confirmation that
-    /// [`Plan::outcome`] brings afterwards still counts.
-    pub fn next(&mut self, now: Millis) -> Action {
+    /// [`Session::outcome`] brings afterwards still counts.
+    pub(crate) fn next(&mut self, now: Millis) -> Action {
         self.now = self.now.max(now);
         loop {
             if let Some(status) = self.over {
@@ -297,7 +297,7 @@ impl Plan {
 
     fn list_backups(&mut self) {
         let primary_port = self.hosts[0].port;
-        let look = backups::look(&self.shared.backups, self.settings(), primary_port);
+        let look = hostlist::look(&self.shared.host_lists, self.settings(), primary_port);
         for problem in &look.problems {
             self.report.warn(problem);
             if look.is_news {
@@ -337,7 +337,7 @@ impl Plan {
     }
 
     /// Takes in how the attempt ended; nothing happens when none is under way.
-    pub fn outcome(&mut self, result: AttemptResult, now: Millis) {
+    pub(crate) fn outcome(&mut self, result: AttemptResult, now: Millis) {
         self.now = self.now.max(now);
         let Some(attempt) = self.under_way.first() else {
             return;
@@ -468,31 +468,31 @@ impl Plan {
     /// Where the attempt goes that is under way, else where the last one went; the primary
     /// before the first.
     #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     /// Whether an attempt has been asked for and its outcome is still to be told.
     #[must_use]
-    pub fn is_attempting(&self) -> bool {
+    pub(crate) fn is_attempting(&self) -> bool {
         !self.under_way.is_empty()
     }
 
     /// The number of the attempt that is under way, or of the last one; 0 before the first.
     #[must_use]
-    pub fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.attempts
     }
 
     /// How it ended; `None` while it goes on.
     #[must_use]
-    pub fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         self.over
     }
 
     /// The report as JSON, complete or so far.
     #[must_use]
-    pub fn report(&self) -> String {
+    pub(crate) fn report(&self) -> String {
         self.report.json(self.over, &self.message, self.now)
     }
 

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::native::Refusal;
+use crate::client::refusal::Refusal;
 use crate::config::{Protocol, Settings};
 use crate::model::Endpoint;
 use crate::net::{NameCheck, Security, Trust};

@@ -1,0 +1,25 @@
+//! What is wrong with a client's settings, told without sending anything.
+
+use super::{Client, hostlist, memory, native};
+use crate::config::Profile;
+
+impl Client {
+    /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
+    #[must_use]
+    pub fn check(&self) -> String {
+        let configuration = self.configuration();
+        let settings = configuration.settings();
+        let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
+        if settings.profile == Profile::Fast {
+            lines.extend(memory::problem(settings));
+        }
+        lines.extend(hostlist::inspect(settings, settings.port).problems);
+        let native = native::problems(settings, &self.shared.sender);
+        lines.extend(
+            native
+                .into_iter()
+                .map(|why| format!("native commands only: {why}")),
+        );
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}

@@ -1,0 +1,53 @@
+//! Why a command is ended before it begins.
+
+use crate::command::CommandError;
+use crate::model::{Secrets, Status};
+
+/// Why nothing is sent.
+pub(super) struct Refusal {
+    pub(super) status: Status,
+    pub(super) message: String,
+    /// What ecflow_client would print.
+    pub(super) text: Vec<u8>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: Status, message: String) -> Self {
+        Self {
+            status,
+            message,
+            text: Vec::new(),
+        }
+    }
+
+    pub(super) fn config(message: String) -> Self {
+        Self::new(Status::Config, message)
+    }
+
+    /// No server is needed: this is the answer.
+    pub(super) fn answer(text: &[u8]) -> Self {
+        Self {
+            text: text.to_vec(),
+            ..Self::new(Status::Ok, "answered without a server".into())
+        }
+    }
+
+    /// The same without secrets in its words.
+    pub(super) fn without(self, secrets: &Secrets) -> Self {
+        Self {
+            message: secrets.redacted_message(self.message),
+            ..self
+        }
+    }
+}
+
+impl From<CommandError> for Refusal {
+    /// What is wrong with a command line is told without the passwords that stand in it.
+    fn from(error: CommandError) -> Self {
+        let status = match error {
+            CommandError::Environment { .. } => Status::Config,
+            _ => Status::Argument,
+        };
+        Self::new(status, error.to_string())
+    }
+}

@@ -1,0 +1,94 @@
+//! The native client: a command line goes to a server.
+
+use super::delegate::delegated;
+use super::native::{NativeCommand, Transport, Wanted};
+use super::refusal::Refusal;
+use super::reply::Reply;
+use super::run::{self, Clock, SystemClock};
+use super::session::CommandView;
+use super::{Client, no_ecf, primary, usable};
+use crate::command::{self, CommandLine, Purpose};
+use crate::config::Profile;
+use crate::net::Connector;
+use crate::policy::Connections;
+
+impl Client {
+    /// Sends a task command, written as on ecflow_client's command line.
+    pub fn send_task(&self, argv: &[Vec<u8>]) -> Reply {
+        self.send(argv, Wanted::Task)
+    }
+
+    /// Sends a user command, written as on ecflow_client's command line.
+    pub fn send_user(&self, argv: &[Vec<u8>]) -> Reply {
+        self.send(argv, Wanted::User)
+    }
+
+    /// Sends a command of either kind, written as on ecflow_client's command line.
+    pub fn send_any(&self, argv: &[Vec<u8>]) -> Reply {
+        self.send(argv, Wanted::Any)
+    }
+
+    fn send(&self, argv: &[Vec<u8>], wanted: Wanted) -> Reply {
+        // Reading files and the user data base counts, too.
+        let start = SystemClock.start();
+        let configuration = self.configuration();
+        let settings = configuration.settings();
+        let secrets = command::secrets_in(argv, &settings.task.password);
+        let line = CommandLine::read(argv, &secrets);
+        let read = match line {
+            // Told from the tables, whatever the settings are.
+            Ok(ref line) if let Some(answer) = line.answer() => Err(Refusal::answer(answer)),
+            _ if settings.no_ecf => Err(no_ecf()),
+            line => usable(&configuration)
+                .and_then(|()| NativeCommand::read(line, wanted, settings, &self.shared.sender)),
+        };
+        let native = match read {
+            Ok(native) => native,
+            Err(refusal) => {
+                let primary = primary(settings);
+                let command = delegated(wanted.kind(), settings, &primary);
+                let mut session = self.begin(&configuration, &command, start);
+                session.refuse(refusal.status, refusal.message);
+                return session.into_reply(refusal.text);
+            }
+        };
+        let home = self.home(&native, settings);
+        let command = CommandView {
+            name: native.command.name,
+            kind: native.command.kind,
+            repeat: native.command.repeat,
+            primary: &native.primary,
+            attempt_limit: native.attempt_limit(),
+            timeout: match native.command.purpose {
+                Purpose::Progress => settings.progress_timeout,
+                Purpose::JobBegin | Purpose::Control => None,
+            },
+            debug: native.debug,
+            secrets: Some(&native.secrets),
+            warnings: &native.warnings,
+            connections: Connections::ByPolicy,
+            home: home.as_ref(),
+        };
+        let mut session = self.begin(&configuration, &command, start);
+        let mut text = Vec::new();
+        let addresses = &self.shared.addresses;
+        let cancel = self.shared.cancel.watch_since(session.cancel_count());
+        match settings.profile {
+            Profile::Ecflow => {
+                run::attempts(
+                    &mut session,
+                    &SystemClock,
+                    cancel,
+                    &mut |at, limit, cancel| {
+                        let mut connector = Connector::new(addresses, native.patience, cancel);
+                        native.attempt(at, limit, Transport::alone(&mut connector), &mut text)
+                    },
+                );
+            }
+            Profile::Fast => run::race(&mut session, &native, addresses, cancel, &mut text),
+        }
+        let reply = session.into_reply(text);
+        self.remember_home(&native, settings, &reply);
+        reply
+    }
+}
