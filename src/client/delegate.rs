@@ -5,11 +5,10 @@ use std::sync::Arc;
 use super::Client;
 use super::native::connect_limit;
 use super::notes::Notes;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, no_ecf, usable};
 use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};
 use super::session::{CommandView, Session};
-use super::{no_ecf, primary, usable};
 use crate::config::{Profile, Settings};
 use crate::model::{
     AttemptResult, Cure, Endpoint, Kind, Millis, Outcome, Repeat, Secrets, Stage, Status,
@@ -127,7 +126,7 @@ impl Client {
         } else {
             problem.or_else(|| usable(&configuration).err())
         };
-        let primary = primary(settings);
+        let primary = settings.primary();
         let mut session = self.begin(&configuration, &delegated(kind, settings, &primary), now);
         if let Some(refusal) = refusal {
             let refusal = refusal.without(&Secrets::from(&settings.task.password));

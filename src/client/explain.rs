@@ -1,7 +1,8 @@
 //! Where a command would go, told without sending anything.
 
 use super::delegate::delegated_limit;
-use super::{Client, hostlist, primary, usable};
+use super::refusal::usable;
+use super::{Client, hostlist};
 use crate::config::Profile;
 use crate::model::{Kind, Millis, Repeat, Status, without_repeats};
 use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
@@ -22,7 +23,7 @@ impl Client {
         usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
         let backups = hostlist::inspect(settings, settings.port).list;
         let whole = delegated_limit(settings, kind);
-        let primary = primary(settings);
+        let primary = settings.primary();
         let (mut policy, backups): (Box<dyn Policy>, _) = match settings.profile {
             Profile::Ecflow => {
                 let rules = Rules::ecflow(settings, kind, Repeat::Yes, whole);

@@ -15,6 +15,7 @@ mod reply;
 mod run;
 mod send;
 mod session;
+mod shared;
 
 use std::sync::Arc;
 
@@ -28,36 +29,20 @@ pub use reply::Reply;
 pub use run::{Clock, SystemClock};
 pub(crate) use session::Session;
 
-use crate::config::{Configuration, KeyError, Settings};
-use crate::model::{Endpoint, Millis, Secrets, Status};
+use crate::config::{Configuration, KeyError};
+use crate::model::{Millis, Secrets};
 use crate::net::{AddressBook, Cancel};
 
-use hostlist::HostLists;
-use job_home::JobHome;
 use log::Log;
 use native::Sender;
-use refusal::Refusal;
 use session::CommandView;
+use shared::Shared;
 
 /// A handle: the configuration and what was learnt about hosts. Cheap to clone; clones share
 /// everything.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-}
-
-/// What the clones of a client and its sessions share.
-struct Shared {
-    configuration: Mutex<Arc<Configuration>>,
-    sink: Mutex<Option<Sink>>,
-    cancel: Cancel,
-    host_lists: Mutex<HostLists>,
-    addresses: AddressBook,
-    memory: memory::Store,
-    home: Mutex<Option<JobHome>>,
-    sender: Sender,
-    /// Why the last setting was refused; empty if it was taken.
-    refusal: Mutex<String>,
 }
 
 impl Client {
@@ -178,29 +163,5 @@ impl Client {
             to_stderr: settings.debug_client,
             secrets: Secrets::from(&settings.task.password),
         }
-    }
-}
-
-/// Why nothing is sent, and nothing is wrong.
-fn no_ecf() -> Refusal {
-    Refusal {
-        text: b"NO_ECF\n".to_vec(),
-        ..Refusal::new(Status::Ok, "NO_ECF is set: nothing was sent".into())
-    }
-}
-
-fn usable(configuration: &Configuration) -> Result<(), Refusal> {
-    let problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let secrets = Secrets::from(&configuration.settings().task.password);
-    Err(Refusal::config(problems.join("\n")).without(&secrets))
-}
-
-fn primary(settings: &Settings) -> Endpoint {
-    Endpoint {
-        host: settings.host.clone(),
-        port: settings.port,
     }
 }

@@ -1,6 +1,7 @@
 //! Why a command is ended before it begins.
 
 use crate::command::CommandError;
+use crate::config::Configuration;
 use crate::model::{Secrets, Status};
 
 /// Why nothing is sent.
@@ -50,4 +51,22 @@ impl From<CommandError> for Refusal {
         };
         Self::new(status, error.to_string())
     }
+}
+
+/// Why nothing is sent, and nothing is wrong.
+pub(super) fn no_ecf() -> Refusal {
+    Refusal {
+        text: b"NO_ECF\n".to_vec(),
+        ..Refusal::new(Status::Ok, "NO_ECF is set: nothing was sent".into())
+    }
+}
+
+/// Whether the configuration can be used.
+pub(super) fn usable(configuration: &Configuration) -> Result<(), Refusal> {
+    let problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let secrets = Secrets::from(&configuration.settings().task.password);
+    Err(Refusal::config(problems.join("\n")).without(&secrets))
 }

@@ -1,12 +1,12 @@
 //! The native client: a command line goes to a server.
 
+use super::Client;
 use super::delegate::delegated;
 use super::native::{NativeCommand, Transport, Wanted};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, no_ecf, usable};
 use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};
 use super::session::CommandView;
-use super::{Client, no_ecf, primary, usable};
 use crate::command::{self, CommandLine, Purpose};
 use crate::config::Profile;
 use crate::net::Connector;
@@ -45,7 +45,7 @@ impl Client {
         let native = match read {
             Ok(native) => native,
             Err(refusal) => {
-                let primary = primary(settings);
+                let primary = settings.primary();
                 let command = delegated(wanted.kind(), settings, &primary);
                 let mut session = self.begin(&configuration, &command, start);
                 session.refuse(refusal.status, refusal.message);

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use super::Shared;
 use super::hostlist;
 use super::log::{Log, cut};
 use super::memory::Memory;
 use super::reply::Reply;
+use super::shared::Shared;
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{

@@ -1,7 +1,7 @@
 //! The types of settings, which the table of keys fills.
 
 use super::keys::{KeyIndex, Settings};
-use crate::model::{ECFLOW_PORT, Millis};
+use crate::model::{ECFLOW_PORT, Endpoint, Millis};
 
 /// ECF_HOSTFILE_POLICY: which commands may leave the primary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,15 @@ pub enum Memory {
 }
 
 impl Settings {
+    /// The primary by ECF_HOST and ECF_PORT.
+    #[must_use]
+    pub fn primary(&self) -> Endpoint {
+        Endpoint {
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+
     /// Whether a key was given a value, rather than left at its default.
     #[must_use]
     pub fn is_given(&self, key: KeyIndex) -> bool {

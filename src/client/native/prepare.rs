@@ -68,7 +68,7 @@ pub(in crate::client) fn problems(settings: &Settings, sender: &Sender) -> Vec<S
     let task = &settings.task;
     let bad_path = !task.path.is_empty() && !task.path.starts_with(b"/");
     let path = bad_path.then(|| "ECF_NAME: not a task's path: it must begin with '/'".to_owned());
-    let primary = crate::client::primary(settings);
+    let primary = settings.primary();
     let access = Access::read(settings, None, sender.host());
     let access = access.and_then(|access| {
         let security = access.security(&primary);

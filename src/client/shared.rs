@@ -1,0 +1,27 @@
+//! What the clones of a client and its sessions share.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::hostlist::HostLists;
+use super::job_home::JobHome;
+use super::log::Sink;
+use super::memory;
+use super::native::Sender;
+use crate::config::Configuration;
+use crate::net::{AddressBook, Cancel};
+
+/// The configuration, and what was learnt.
+pub(super) struct Shared {
+    pub(super) configuration: Mutex<Arc<Configuration>>,
+    pub(super) sink: Mutex<Option<Sink>>,
+    pub(super) cancel: Cancel,
+    pub(super) host_lists: Mutex<HostLists>,
+    pub(super) addresses: AddressBook,
+    pub(super) memory: memory::Store,
+    pub(super) home: Mutex<Option<JobHome>>,
+    pub(super) sender: Sender,
+    /// Why the last setting was refused; empty if it was taken.
+    pub(super) refusal: Mutex<String>,
+}
