@@ -14,13 +14,13 @@
 //! | `command`       | `ecflow_client`'s command line to a `command::Command`, by one table      |
 //! | `wire`          | ecFlow's frames and JSON: requests out, replies in and validated            |
 //! | `credentials`   | password files, token files, and crypt(3)                                   |
-//! | `net`           | one attempt at one endpoint under one deadline                              |
+//! | `net`           | connections to any number of hosts, an exchange with one, under a deadline  |
 //! | `hostfile`      | the list of backups                                                         |
 //! | `config`        | one table of every key: name, default, range, documentation                 |
 //! | `model`         | the words that all of them share                                            |
 //!
-//! `sys` holds the calls into the operating system. Unsafe code lives there and in `ffi`
-//! and nowhere else; time, files and sockets reach the pure layers as arguments.
+//! `sys` holds the calls into the operating system. In the library unsafe code lives there and
+//! in `ffi` and nowhere else; time, files and sockets reach the pure layers as arguments.
 //!
 //! What is public is named below; the C ABI is what most programs use. The layers themselves
 //! are open to this project's own tests only, by the feature `internals`, which promises nothing.

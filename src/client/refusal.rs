@@ -1,4 +1,4 @@
-//! Why a command is ended before it begins.
+//! How a command ends before it begins: refused, or answered without a server.
 
 use crate::command::CommandError;
 use crate::config::Configuration;

@@ -1,105 +1,12 @@
 //! The grammar of the command line: options, their words, and what goes beside a command.
 
-use super::draft::Draft;
+use super::beside::{BESIDE, Beside, BesideRow};
+use super::draft::{Arity, Member, Words};
 use super::quoting::Quoting;
-use super::table::{Arity, COMMANDS, CommandRow, InGroup, NOT_OFFERED};
+use super::table::{COMMANDS, CommandRow, InGroup, NOT_OFFERED};
 use super::{Command, CommandError, Surroundings, Understood, help};
 use crate::config::Protocol;
 use crate::model::{Host, Kind, Secret, Secrets, TaskIdentity, parse_port, quoted};
-
-/// What an option does that goes beside a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beside {
-    Host,
-    Port,
-    Rid,
-    Add,
-    Remove,
-    User,
-    Password,
-    Protocol(Protocol),
-    Debug,
-    Help,
-    Version,
-}
-
-/// An option that goes beside a command, or instead of one.
-pub struct BesideRow {
-    /// The option's name, without dashes.
-    pub name: &'static str,
-    beside: Beside,
-    arity: Arity,
-    /// Its words, for people.
-    pub words: &'static str,
-    /// What it does, in one line.
-    pub meaning: &'static str,
-    /// The only command that it goes with; `None` for all.
-    goes_with: Option<&'static str>,
-    /// Whether a following word that begins with two dashes, and is no option, is its value.
-    takes_dashes: bool,
-    /// Whether its words must not be told.
-    is_secret: bool,
-}
-
-impl BesideRow {
-    const fn with(self, command: &'static str) -> Self {
-        Self {
-            goes_with: Some(command),
-            ..self
-        }
-    }
-
-    const fn dashes(self) -> Self {
-        Self {
-            takes_dashes: true,
-            ..self
-        }
-    }
-
-    const fn secret(self) -> Self {
-        Self {
-            is_secret: true,
-            ..self
-        }
-    }
-}
-
-const fn beside(
-    name: &'static str,
-    beside: Beside,
-    arity: Arity,
-    words: &'static str,
-    meaning: &'static str,
-) -> BesideRow {
-    BesideRow {
-        name,
-        beside,
-        arity,
-        words,
-        meaning,
-        goes_with: None,
-        takes_dashes: false,
-        is_secret: false,
-    }
-}
-
-/// Every option that goes beside a command, or instead of one.
-#[rustfmt::skip]
-pub const BESIDE: &[BesideRow] = &[
-    beside("host", Beside::Host, Arity::One, "HOST", "the primary's host, before ECF_HOST"),
-    beside("port", Beside::Port, Arity::One, "PORT", "the primary's port, before ECF_PORT"),
-    beside("rid", Beside::Rid, Arity::One, "RID", "the job's process id or batch id, before ECF_RID"),
-    beside("add", Beside::Add, Arity::Many, "NAME=VALUE...", "with --init: variables to add to the task").with("init"),
-    beside("remove", Beside::Remove, Arity::Many, "NAME...", "with --complete: variables to remove from the task").with("complete"),
-    beside("user", Beside::User, Arity::One, "USER", "the custom user, before ECF_USER"),
-    beside("password", Beside::Password, Arity::One, "PASSWORD", "the user's password, before the password files").dashes().secret(),
-    beside("ssl", Beside::Protocol(Protocol::Ssl), Arity::None, "", "speak TLS, before ECF_SSL and ECF_HOST_PROTOCOL"),
-    beside("http", Beside::Protocol(Protocol::Http), Arity::None, "", "speak HTTP"),
-    beside("https", Beside::Protocol(Protocol::Https), Arity::None, "", "speak HTTPS"),
-    beside("debug", Beside::Debug, Arity::None, "", "log to stderr"),
-    beside("help", Beside::Help, Arity::Optional, "[COMMAND|summary|all|child|user|option]", "tell about one option, a class of them, or all"),
-    beside("version", Beside::Version, Arity::None, "", "print the version of this client"),
-];
 
 /// Options of one letter, as ecFlow 5.17.0 has them.
 const SHORT: &[(&[u8], &str)] = &[(b"-h", "help"), (b"-v", "version"), (b"-d", "debug")];
@@ -141,28 +48,6 @@ impl OptionName {
             Self::Command(row) => row.takes_empty,
             Self::Beside(_) | Self::NotOffered(..) => false,
         }
-    }
-}
-
-/// The words of one command, sorted.
-pub(super) struct Words<'a> {
-    /// The command's own.
-    pub(super) values: Vec<&'a [u8]>,
-    /// `--add`.
-    pub(super) add: Vec<&'a [u8]>,
-    /// `--remove`.
-    pub(super) remove: Vec<&'a [u8]>,
-    /// `--rid`, when given.
-    pub(super) rid: Option<&'a [u8]>,
-    pub(super) around: &'a Surroundings<'a>,
-    /// How messages quote them.
-    pub(super) quoting: Quoting<'a>,
-}
-
-impl Words<'_> {
-    /// A word for a message.
-    pub(super) fn shown(&self, word: &[u8]) -> String {
-        self.quoting.word(word)
     }
 }
 
@@ -277,6 +162,7 @@ impl<'a> CommandLine<'a> {
             rid: self.rid,
             around,
             quoting: self.quoting,
+            read_member,
         };
         let draft = row.read(&words)?;
         let own_id = words.values.first().filter(|_| row.begins_with_remote_id);
@@ -344,10 +230,7 @@ impl<'a> CommandLine<'a> {
 }
 
 /// Reads one command of a group, which takes no option beside it.
-pub(super) fn read_one(
-    argv: &[Vec<u8>],
-    group: &Words<'_>,
-) -> Result<(&'static CommandRow, Draft), CommandError> {
+fn read_member(argv: &[Vec<u8>], group: &Words<'_>) -> Result<Member, CommandError> {
     let quoting = group.quoting;
     let mut rest = argv;
     let mut found = None;
@@ -384,8 +267,13 @@ pub(super) fn read_one(
         rid: None,
         around: group.around,
         quoting,
+        read_member,
     };
-    Ok((row, row.read(&words)?))
+    Ok(Member {
+        name: row.name,
+        class: row.class,
+        draft: row.read(&words)?,
+    })
 }
 
 /// Fills a place that can be filled once.

@@ -1,6 +1,6 @@
 //! `--help` and `--version`, answered here from the tables.
 
-use super::argv::BESIDE;
+use super::beside::BESIDE;
 use super::table::{COMMANDS, CommandRow, NOT_OFFERED};
 use crate::model::Kind;
 

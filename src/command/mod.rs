@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod argv;
+mod beside;
 mod draft;
 mod help;
 mod print;
@@ -21,7 +22,8 @@ use crate::config::Protocol;
 use crate::model::{Host, Kind, Millis, Repeat, Secret, TaskIdentity};
 use crate::wire::{Answer, AnswerClass, Request};
 
-pub use argv::{BESIDE, BesideRow, CommandLine, parse, secrets_in};
+pub use argv::{CommandLine, parse, secrets_in};
+pub use beside::{BESIDE, BesideRow};
 pub use print::{group_errors, has_error, printed};
 pub use table::{COMMANDS, CommandRow, NOT_OFFERED};
 

@@ -59,7 +59,22 @@ fn plain(reply: &Answer) -> Vec<u8> {
         Answer::Texts(texts) => texts.iter().flat_map(|text| line(text)).collect(),
         Answer::Stats(stats) => stats_table(stats),
         Answer::Zombies(zombies) => zombies_table(zombies),
-        _ => Vec::new(),
+        // Nothing, or what their own commands print.
+        Answer::Ok
+        | Answer::Cleared
+        | Answer::Halted
+        | Answer::Wait
+        | Answer::Zombie
+        | Answer::Error(_)
+        | Answer::Suites(_)
+        | Answer::Node(_)
+        | Answer::Definition(_)
+        | Answer::News(_)
+        | Answer::Sync(_)
+        | Answer::LogPath(_)
+        | Answer::Handle(_)
+        | Answer::Handles(_)
+        | Answer::Group(_) => Vec::new(),
     }
 }
 

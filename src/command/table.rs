@@ -1,24 +1,10 @@
 //! The table of commands: adding one is adding a row.
 
-use super::argv::Words;
-use super::draft::Draft;
+use super::draft::{Arity, DONE, Draft, TEXT, Words};
 use super::words::{alter, definition, group, handle, paths, query, script, task, user};
-use super::{CommandError, Purpose, Shows};
-use crate::model::{Kind, Millis, Repeat};
-use crate::wire::AnswerClass;
-
-/// How many words an option takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arity {
-    /// None.
-    None,
-    /// None or one; more are left unread, like ecflow_client does.
-    Optional,
-    /// Exactly one.
-    One,
-    /// One or more.
-    Many,
-}
+use super::{Command, CommandError, Purpose, Shows};
+use crate::model::{Kind, Repeat};
+use crate::wire::{AnswerClass, Request};
 
 /// One command.
 pub struct CommandRow {
@@ -39,7 +25,7 @@ pub struct CommandRow {
     /// What a second copy would do.
     pub repeat: Repeat,
     /// How long its reply may take, in seconds (protocol of ecFlow).
-    pub limit_s: Millis,
+    pub limit_s: u64,
     /// What it is for.
     pub purpose: Purpose,
     /// The replies that may answer it without a word, where they differ.
@@ -88,16 +74,7 @@ const WAIT: &[AnswerClass] = &[
     AnswerClass::Zombie,
     AnswerClass::Wait,
 ];
-/// A zombie that is fobbed off gets OK instead of a step.
-pub(super) const STEP: &[AnswerClass] = &[
-    AnswerClass::Text,
-    AnswerClass::Ok,
-    AnswerClass::Halted,
-    AnswerClass::Zombie,
-];
-pub(super) const DONE: &[AnswerClass] = &[AnswerClass::Ok];
 const CLEARED: &[AnswerClass] = &[AnswerClass::Ok, AnswerClass::Cleared];
-pub(super) const TEXT: &[AnswerClass] = &[AnswerClass::Text];
 const TEXTS: &[AnswerClass] = &[AnswerClass::Texts];
 const SUITES: &[AnswerClass] = &[AnswerClass::Suites];
 const STATS: &[AnswerClass] = &[AnswerClass::Stats];
@@ -176,6 +153,18 @@ const fn maybe(name: &'static str, class: &'static str, read: Reader) -> Command
 }
 
 impl CommandRow {
+    /// What the row says of a command before its words are read.
+    fn draft(&self, legal: &'static [AnswerClass]) -> Draft {
+        Draft {
+            fields: Vec::new(),
+            legal,
+            repeat: self.repeat,
+            queries: Vec::new(),
+            parts: Vec::new(),
+            shows: self.shows,
+        }
+    }
+
     const fn ordered(self) -> Self {
         Self {
             repeat: Repeat::Ordered,
@@ -202,7 +191,7 @@ impl CommandRow {
         Self { legal, ..self }
     }
 
-    const fn within(self, limit_s: Millis) -> Self {
+    const fn within(self, limit_s: u64) -> Self {
         Self { limit_s, ..self }
     }
 
@@ -260,7 +249,7 @@ impl CommandRow {
 
     pub(super) fn read(&self, words: &Words<'_>) -> Result<Draft, CommandError> {
         let without_words = self.legal_without_words.filter(|_| words.values.is_empty());
-        let mut draft = Draft::of(self, without_words.unwrap_or(self.legal));
+        let mut draft = self.draft(without_words.unwrap_or(self.legal));
         match self.build {
             Build::Api(api) => draft.number("api_", api),
             Build::Node(api) => user::node(api, words, &mut draft),
@@ -468,3 +457,31 @@ pub const NOT_OFFERED: &[(&str, &str)] = &[
         "ecFlow's servers give the last answer to both",
     ),
 ];
+
+impl Command {
+    /// The command of a row, with nothing beside it.
+    pub(super) fn new(row: &CommandRow, draft: Draft) -> Self {
+        Self {
+            name: row.name,
+            kind: row.kind,
+            request: Request {
+                class: row.class,
+                fields: draft.fields,
+            },
+            legal: draft.legal,
+            parts: draft.parts,
+            queries: draft.queries,
+            shows: draft.shows,
+            repeat: draft.repeat,
+            reply_limit: row.limit_s * 1_000,
+            purpose: row.purpose,
+            host: None,
+            port: None,
+            remote_id: Vec::new(),
+            user: None,
+            password: None,
+            protocol: None,
+            debug: false,
+        }
+    }
+}

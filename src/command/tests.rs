@@ -183,7 +183,7 @@ fn what_a_second_copy_would_do_is_known_of_each_command() {
 fn every_option_of_ecflow_client_is_in_one_list_and_in_one_only() {
     let mut names: Vec<_> = COMMANDS.iter().map(|row| row.name).collect();
     names.extend(NOT_OFFERED.iter().map(|(name, _)| *name));
-    names.extend(argv::BESIDE.iter().map(|row| row.name));
+    names.extend(beside::BESIDE.iter().map(|row| row.name));
     let count = names.len();
     names.sort_unstable();
     names.dedup();

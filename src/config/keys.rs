@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::settings::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
+use super::choices::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
 use super::value::{
     Why, choice, default_port, host, is_on, optional, path, port, positive_seconds, seconds, share,
     text, whole,
@@ -143,7 +143,7 @@ keys! {
         "when event, meter and label give up, if that is sooner: a model that only tells how far it is does not wait a day (unset: ECF_TIMEOUT)")
         => progress_timeout: Option<Millis> = |v| optional(v, positive_seconds);
     value("ECF_CONNECT_TIMEOUT", "", SECONDS_OR_ZERO,
-        "limit of each stage of an attempt (look-up, connect, write, reply); unset or 0: look-up and connect 5 s each, write and reply the command's own limit (task 190 s)")
+        "limit of each stage of an attempt (look-up, connect, write, reply); unset or 0: look-up 30 s, connect 5 s, write and reply the command's own limit (task 190 s)")
         => connect_timeout: Option<Millis> = zero_is_unset;
     value("ECF_FAILOVER_CONNECT_TIMEOUT", "", SECONDS_OR_ZERO,
         "seconds for look-up and connecting only; comes before ECF_CONNECT_TIMEOUT (unset or 0: as that says)")

@@ -5,12 +5,13 @@
 //! nothing falls back to a default in silence.
 #![forbid(unsafe_code)]
 
+mod choices;
 mod keys;
 mod settings;
 mod value;
 
+pub use choices::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
 pub use keys::{KEYS, Key, KeyIndex, Settings};
-pub use settings::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

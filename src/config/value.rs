@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::settings::DefaultPort;
+use super::choices::DefaultPort;
 use crate::model::{Host, Millis};
 
 /// Why a value cannot be used, for a person.

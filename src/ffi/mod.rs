@@ -1,6 +1,7 @@
-//! The C ABI: pointers in, status out, one file for each C type.
+//! The C ABI: pointers in, status out, one file for each C type or group of functions.
 //!
-//! The doc comments here, and those of the numbers in `model`, become `include/ecf_failover.h`, so they speak to a C programmer.
+//! The doc comments here, and those of the numbers in `model`, become `include/ecf_failover.h`,
+//! so they speak to a C programmer.
 //! Every body runs inside `guard::guarded`; no panic crosses the boundary.
 #![allow(unsafe_code, non_camel_case_types)]
 

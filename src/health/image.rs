@@ -13,6 +13,7 @@
 //! | 72 each | a host (behind the last one: zeros): FNV-1a of its `host:port`; a byte each for health and cause, two each for good probes, silences and nothing; then when its health changed, when it was last heard of, when it answered, until when it is busy, when it rose, until when it is held down, and until when it is leased |
 
 use super::breaker::{Cause, HOLD, Health, Record};
+use super::hash::fnv1a;
 use super::retry_budget::RetryBudget;
 use super::stagger::Stagger;
 use super::table::{HealthTable, HostKey, MOST_HOSTS};
@@ -157,11 +158,4 @@ impl Record {
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     let eight = bytes.get(at..at + 8)?;
     eight.try_into().ok().map(u64::from_le_bytes)
-}
-
-/// Fowler, Noll and Vo's hash: quick for short texts, and the same for ever.
-pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

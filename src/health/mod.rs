@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod breaker;
+mod hash;
 mod image;
 mod leases;
 mod retry_budget;

@@ -1,7 +1,7 @@
 //! What is known of the hosts of a node.
 
 use super::breaker::{Health, HostHealth, Observation, Others, Record};
-use super::image::fnv1a;
+use super::hash::fnv1a;
 use super::leases::{Lease, Permission};
 use super::retry_budget::RetryBudget;
 use super::shared::SharedHealth;

@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::channel::{Channel, Direction};
-use super::connect::{Connection, Connector, Happening, Waited};
+use super::connect::{Connection, Connector, Waited};
+use super::connecting::Happening;
 use super::{Limits, Receiver, Security, Sent, failed, fault, too_late};
 use crate::model::{AttemptResult, Endpoint, Fault, Millis, Stage};
 use crate::sys::clock;

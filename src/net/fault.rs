@@ -1,5 +1,5 @@
-//! The one table of what the system's error numbers mean: for the policy, for a probe, and for
-//! the person who reads about it.
+//! The one table of what the error numbers of the network mean: for the policy, for a probe, and
+//! for the person who reads about it.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! One attempt at one endpoint under one deadline: resolve, connect, write, read.
+//! Connections to any number of hosts, and an exchange with one of them, under one deadline:
+//! resolve, connect, write, read.
 //!
 //! The rule that everything above relies on: as long as the kernel has not taken the last
 //! byte of a request, the request was not sent, for a server applies complete frames only.
@@ -6,6 +7,7 @@
 
 mod channel;
 mod connect;
+mod connecting;
 mod exchange;
 mod fault;
 mod probe;
@@ -14,7 +16,8 @@ mod resolve;
 mod tls;
 
 pub use crate::sys::cancel::{Cancel, CancelWatch};
-pub use connect::{Begun, Connection, Connector, Happening};
+pub use connect::{Begun, Connection, Connector};
+pub use connecting::Happening;
 pub use exchange::{Exchange, Instruction, Watch, exchange};
 pub use resolve::{AddressBook, Patience};
 #[cfg(feature = "tls")]

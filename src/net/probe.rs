@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-use super::connect::Connecting;
+use super::connecting::Connecting;
 use super::{AddressBook, fault};
 use crate::model::{Event, Millis, Sighting};
 use crate::sys::clock;

@@ -10,7 +10,6 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 
-use super::cancel::CancelWatch;
 use crate::model::Millis;
 
 /// The alarms of those who wait for a command of one client. Places are used again, and none is
@@ -155,11 +154,11 @@ pub(super) struct Alarm<'a> {
 }
 
 impl<'a> Alarm<'a> {
-    /// One that goes off at `until` ([`super::clock::now`]) or when the command is cancelled;
-    /// `None` where there can be none.
-    pub(super) fn set(until: Millis, cancel: CancelWatch<'a>) -> Option<Self> {
+    /// One that goes off at `until` ([`super::clock::now`]) or when the alarms are rung; `None`
+    /// where there can be none.
+    pub(super) fn set(until: Millis, alarms: &'a Alarms) -> Option<Self> {
         let descriptor = system::timer(until)?;
-        let place = cancel.alarms().take_place(descriptor);
+        let place = alarms.take_place(descriptor);
         // A cancel that does not see the place is seen by who looks for one from now on.
         fence(Ordering::SeqCst);
         Some(Self { place, descriptor })

@@ -93,7 +93,7 @@ fn wait(entries: &mut [libc::pollfd], until: Millis, cancel: CancelWatch<'_>) ->
             waited => return waited,
         }
     }
-    let Some(alarm) = Alarm::set(until, cancel) else {
+    let Some(alarm) = Alarm::set(until, cancel.alarms()) else {
         return wait_in_slices(&mut entries[1..], until, cancel);
     };
     entries[0].fd = alarm.descriptor;

@@ -3,8 +3,7 @@
 use super::task::is_name;
 use super::user::whole;
 use super::{attributes, paths};
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
+use crate::command::draft::{Draft, Words};
 use crate::command::{CommandError, EcflowVersion, ServerQuery};
 use crate::model::Repeat;
 

@@ -6,8 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::command::CommandError;
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
+use crate::command::draft::{Draft, Words};
 
 type Built = Result<(), CommandError>;
 

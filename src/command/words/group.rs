@@ -1,7 +1,6 @@
 //! The words of `--group`: several user commands in one request.
 
-use crate::command::argv::{self, Words};
-use crate::command::draft::Draft;
+use crate::command::draft::{Draft, Words};
 use crate::command::{CommandError, ServerQuery, Shows};
 use crate::model::Repeat;
 use crate::wire::{AnswerClass, Request, Value};
@@ -29,7 +28,8 @@ pub(in crate::command) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<
     draft.repeat = Repeat::Yes;
     for piece in pieces {
         let argv = words_of(piece);
-        let (row, child) = argv::read_one(&argv, &inner)?;
+        let member = (words.read_member)(&argv, &inner)?;
+        let (name, child) = (member.name, member.draft);
         if let Some(ServerQuery::Handle(_)) = child.queries.first() {
             return wrong(format!(
                 "{}: a handle that the server does not know would end it, and is asked for before; send it alone",
@@ -42,11 +42,11 @@ pub(in crate::command) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<
             if let Some((_, other)) = answers.iter().find(|(known, _)| *known == class) {
                 return wrong(format!(
                     "--{other} and --{} are answered alike, and a server would give the last answer to both; send them one by one",
-                    row.name
+                    name
                 ));
             }
         }
-        answers.extend(told.map(|class| (class, row.name)));
+        answers.extend(told.map(|class| (class, name)));
         draft.parts.push(child.legal);
         draft.repeat = worse(draft.repeat, child.repeat);
         draft.queries.extend(child.queries);
@@ -54,7 +54,7 @@ pub(in crate::command) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<
             draft.shows = Shows::Definition;
         }
         commands.push(Request {
-            class: row.class,
+            class: member.class,
             fields: child.fields,
         });
     }

@@ -1,8 +1,7 @@
 //! The words of the commands around client handles: what a client is told of, and what is new.
 
 use super::user::whole;
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
+use crate::command::draft::{Draft, Words};
 use crate::command::{CommandError, ServerQuery};
 use crate::wire::{Field, Request, Value};
 

@@ -1,4 +1,4 @@
-//! What the words of each command mean: a function for each, named in the table.
+//! What the words of commands mean: a function for each that the table does not read by itself.
 
 pub(super) mod alter;
 mod attributes;

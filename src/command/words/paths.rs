@@ -1,9 +1,8 @@
 //! The words of the commands for nodes: paths, and options anywhere between them.
 
 use crate::command::CommandError;
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
-use crate::command::table::DONE;
+use crate::command::draft::DONE;
+use crate::command::draft::{Draft, Words};
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;

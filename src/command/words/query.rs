@@ -1,8 +1,7 @@
 //! The words of `--query`.
 
 use crate::command::CommandError;
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
+use crate::command::draft::{Draft, Words};
 
 /// What stands behind a query's type.
 #[derive(Clone, Copy, PartialEq, Eq)]

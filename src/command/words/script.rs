@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use super::definition::read_file;
 use super::user::whole;
 use crate::command::CommandError;
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
-use crate::command::table::TEXT;
+use crate::command::draft::TEXT;
+use crate::command::draft::{Draft, Words};
 use crate::model::Repeat;
 use crate::wire::Value;
 

@@ -1,9 +1,8 @@
 //! The words of the eight task commands.
 
 use crate::command::CommandError;
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
-use crate::command::table::STEP;
+use crate::command::draft::STEP;
+use crate::command::draft::{Draft, Words};
 use crate::model::Repeat;
 use crate::wire::Value;
 

@@ -1,9 +1,8 @@
 //! The words of the commands for a server as a whole.
 
 use crate::command::CommandError;
-use crate::command::argv::Words;
-use crate::command::draft::Draft;
-use crate::command::table::TEXT;
+use crate::command::draft::TEXT;
+use crate::command::draft::{Draft, Words};
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
