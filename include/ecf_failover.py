@@ -9,23 +9,30 @@
 Every status has an exception of its own below ``Error``: ``except ecf_failover.Timeout``,
 ``except ecf_failover.Rejected``.
 
-One file over ctypes, for Python 3.8 and later. It loads libecf_failover.so from the path in
-ECF_FAILOVER_LIBRARY, from beside this file, or as the system finds it. What the commands and keys
-do is told in ecf_failover.h, ecf_client(1) and ecf_failover_keys(5).
+One file over ctypes, for Python 3.8 and later. It loads libecf_failover.so.0 from the path in
+ECF_FAILOVER_LIBRARY, from beside this file, from the prefix that both were installed in, or as the
+system finds it. What the commands and keys do is told in ecf_failover.h, ecf_client(1) and
+ecf_failover_keys(5).
 
-Python's signal handlers run when a command has ended, not while it waits; call ``Client.cancel``
-from another thread, or set ECF_TIMEOUT.
+Ctrl-C and Python's own signal handlers act while a command waits: in the main thread the library
+is called on a thread of its own, and what a handler raises cancels the command. An attempt
+function runs on the thread that called ``delegate``. For asyncio there is ``delegate_async``.
 """
 
 from __future__ import annotations
 
 import ctypes
+import asyncio
 import enum
 import json
 import os
+import queue
+import sys
+import threading
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Mapping, Optional, Type, Union
+from typing import Any, Awaitable, Callable, Mapping, Optional, Tuple, Type, Union
 
 __all__ = [
     "Argument",
@@ -38,17 +45,20 @@ __all__ = [
     "Error",
     "Internal",
     "Kind",
+    "Level",
     "Outcome",
+    "Plan",
     "Rejected",
     "Reply",
     "Status",
+    "Step",
     "Timeout",
     "UnknownOutcome",
     "Unreachable",
     "version",
 ]
 
-Text = Union[str, bytes]
+Text = Union[str, bytes, int, float]
 
 
 class Status(enum.IntEnum):
@@ -100,6 +110,25 @@ class Kind(enum.IntEnum):
     PING = 2
 
 
+class Step(enum.IntEnum):
+    """What a plan asks for."""
+
+    ATTEMPT = 0
+    WAIT = 1
+    DONE = 2
+    GIVE_UP = 3
+
+
+class Level(enum.IntEnum):
+    """How much a line of the log matters."""
+
+    ERROR = 1
+    WARN = 2
+    INFO = 3
+    DEBUG = 4
+
+
+_LogFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p)
 _AttemptFunction = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 _Words = ctypes.POINTER(ctypes.c_char_p)
 _Handle = ctypes.c_void_p
@@ -123,6 +152,19 @@ _FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
     ),
     "ecf_client_cancel": (ctypes.c_int32, [_Handle]),
     "ecf_client_resume": (ctypes.c_int32, [_Handle]),
+    "ecf_client_set_log": (ctypes.c_int32, [_Handle, _LogFunction, ctypes.c_void_p]),
+    "ecf_plan_new": (_Handle, [_Handle, ctypes.c_int32, _Words, ctypes.c_uint64]),
+    "ecf_plan_next": (
+        ctypes.c_int32,
+        [_Handle, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)],
+    ),
+    "ecf_plan_host": (ctypes.c_char_p, [_Handle]),
+    "ecf_plan_port": (ctypes.c_uint16, [_Handle]),
+    "ecf_plan_number": (ctypes.c_uint32, [_Handle]),
+    "ecf_plan_outcome": (ctypes.c_int32, [_Handle, ctypes.c_int32, ctypes.c_uint64]),
+    "ecf_plan_status": (ctypes.c_int32, [_Handle]),
+    "ecf_plan_report": (ctypes.c_char_p, [_Handle]),
+    "ecf_plan_free": (None, [_Handle]),
     "ecf_send_task_cmd": (ctypes.c_int32, [_Handle, ctypes.c_int32, _Words, _Place]),
     "ecf_send_user_cmd": (ctypes.c_int32, [_Handle, ctypes.c_int32, _Words, _Place]),
     "ecf_delegate": (
@@ -148,11 +190,38 @@ _FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
 }
 
 
+def _places(name: str) -> list[str]:
+    """Where the library may be: as the user says, else beside this file, in the prefix in which
+    CMake installed this file (share/ecf_failover), in the sources, or where the system looks."""
+    named = os.environ.get("ECF_FAILOVER_LIBRARY")
+    if named:
+        return [named]
+    here = Path(__file__).resolve().parent
+    prefix = here.parent.parent
+    multiarch = getattr(sys.implementation, "_multiarch", "")
+    directories = [here]
+    if here.parent.name == "share":
+        directories += [prefix / "lib", prefix / "lib64"]
+        directories += [prefix / "lib" / multiarch] if multiarch else []
+    elif here.name == "include":
+        directories.append(here.parent / "target" / "release")
+    found = [directory / name for directory in directories]
+    return [str(path) for path in found if path.exists()] + [name]
+
+
 def _load() -> ctypes.CDLL:
-    name = "libecf_failover.so.0"
-    beside = Path(__file__).resolve().with_name(name)
-    path = os.environ.get("ECF_FAILOVER_LIBRARY") or (str(beside) if beside.exists() else name)
-    library = ctypes.CDLL(path)
+    tried = []
+    for path in _places("libecf_failover.so.0"):
+        try:
+            library = ctypes.CDLL(path)
+            break
+        except OSError as error:
+            tried.append(f"{path}: {error}")
+    else:
+        raise ImportError(
+            "libecf_failover.so.0 cannot be loaded; set ECF_FAILOVER_LIBRARY to its path. Tried: "
+            + "; ".join(tried)
+        )
     for function, (result, arguments) in _FUNCTIONS.items():
         getattr(library, function).restype = result
         getattr(library, function).argtypes = arguments
@@ -163,6 +232,10 @@ _library = _load()
 
 
 def _bytes(text: Text) -> bytes:
+    if isinstance(text, bool) or not isinstance(text, (str, bytes, int, float)):
+        raise TypeError(f"text or a number is wanted, not {type(text).__name__}")
+    if isinstance(text, (int, float)):
+        text = str(int(text)) if isinstance(text, int) else repr(float(text))
     encoded = text if isinstance(text, bytes) else os.fsencode(text)
     if b"\0" in encoded:
         raise ValueError("a NUL inside a word")
@@ -321,11 +394,127 @@ class Attempt:
         _library.ecf_attempt_note(self._handle, _bytes(text))
 
 
+def _pairs(settings: Mapping[str, Text]) -> list[bytes]:
+    return [part for pair in settings.items() for part in map(_bytes, pair)]
+
+
+class _Caller:
+    """Calls the library so that Python's signal handlers act meanwhile: they run in the main
+    thread only, and only while it is in Python. There a thread makes the call, and the main thread
+    waits for it, runs what it is asked to run, and cancels the command when a handler raises."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._tasks: Optional[queue.SimpleQueue[Any]] = None
+        if threading.current_thread() is threading.main_thread():
+            self._tasks = queue.SimpleQueue()
+
+    def call(self, function: Any, *arguments: Any) -> None:
+        """Calls ``function`` with the client's handle and ``arguments``."""
+        handle = self._client._handle
+        tasks = self._tasks
+        if tasks is None:
+            function(handle, *arguments)
+            return
+
+        def body() -> None:
+            try:
+                function(handle, *arguments)
+            finally:
+                tasks.put(None)
+
+        raised: Optional[BaseException] = None
+        threading.Thread(target=body, name="ecf_failover", daemon=True).start()
+        while True:
+            try:
+                task = tasks.get()
+                if task is None:
+                    break
+                task()
+            except BaseException as error:  # noqa: B902 - raised again below
+                raised = error
+                _library.ecf_client_cancel(handle)
+        if raised is not None:
+            _library.ecf_client_resume(handle)
+            raise raised
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        """Runs ``function`` on the thread that called, and gives what it gives."""
+        if self._tasks is None:
+            return function()
+        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def task() -> None:
+            try:
+                answers.put((function(), None))
+            except BaseException as error:  # noqa: B902 - raised again on the other thread
+                answers.put((None, error))
+
+        self._tasks.put(task)
+        answer, error = answers.get()
+        if error is not None:
+            raise error
+        return answer
+
+
+class Plan:
+    """The policy as a state machine, for event loops; ``now`` is any clock in seconds."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle: Optional[int] = handle
+
+    def __del__(self) -> None:
+        handle, self._handle = getattr(self, "_handle", None), None
+        if handle:
+            _library.ecf_plan_free(handle)
+
+    def next(self, now: float) -> Tuple[Step, float]:
+        """What is to be done, and for how many seconds: the pause, or the attempt's limit."""
+        ms = ctypes.c_uint64()
+        step = _library.ecf_plan_next(self._handle, _milliseconds(now), ctypes.byref(ms))
+        return Step(step), ms.value / 1000
+
+    def outcome(self, outcome: Outcome, now: float) -> None:
+        """Tells how the attempt ended."""
+        _library.ecf_plan_outcome(self._handle, int(outcome), _milliseconds(now))
+
+    @property
+    def host(self) -> str:
+        """The host of the attempt, or of the last one."""
+        return _string(_library.ecf_plan_host(self._handle))
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return int(_library.ecf_plan_port(self._handle))
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt: 1, 2, ..."""
+        return int(_library.ecf_plan_number(self._handle))
+
+    @property
+    def status(self) -> Status:
+        """How it ended; Status.IN_PROGRESS while it goes on."""
+        return Status(_library.ecf_plan_status(self._handle))
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Every attempt so far."""
+        report: dict[str, Any] = json.loads(_library.ecf_plan_report(self._handle))
+        return report
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(int(seconds * 1000), 0)
+
+
 class Client:
     """A configuration and what was learnt about hosts. Threads may share it."""
 
     def __init__(self, **settings: Text) -> None:
         """Reads the environment, then takes keys of ecf_failover_keys(5): ``ECF_HOST="b1"``."""
+        self._log: Any = None
         self._handle: Optional[int] = _library.ecf_client_new()
         if not self._handle:
             raise MemoryError("ecf_client_new")
@@ -381,6 +570,20 @@ class Client:
         """Allows commands again."""
         _library.ecf_client_resume(self._handle)
 
+    def set_log(self, log: Optional[Callable[[Level, str], None]]) -> None:
+        """Sends the log of the commands that start from now on to ``log``, or to nobody. It is
+        called on the thread that runs the command; what it raises is dropped."""
+
+        def line(_: Any, level: int, text: Optional[bytes]) -> None:
+            if log is not None:
+                log(Level(level), _string(text))
+
+        before = self._log
+        self._log = _LogFunction(line) if log is not None else _LogFunction()
+        _library.ecf_client_set_log(self._handle, self._log, None)
+        # Commands that are in progress keep the function that they started with.
+        self._logs = [*getattr(self, "_logs", []), before]
+
     def task(self, *words: Text, check: bool = True) -> Reply:
         """Sends a task command: the words of ecflow_client's command line."""
         return self._send(_library.ecf_send_task_cmd, words, check)
@@ -399,20 +602,20 @@ class Client:
         """Lets the library decide where, when and how often ``attempt`` is called. What it
         raises ends the command and is raised here again."""
         raised: list[BaseException] = []
+        here = _Caller(self)
 
         def run(_: Any, handle: int) -> int:
             try:
-                return int(attempt(Attempt(handle)))
+                return int(here.run(lambda: attempt(Attempt(handle))))
             except BaseException as error:  # noqa: B902 - C cannot carry it
                 raised.append(error)
                 return int(Outcome.FATAL)
 
-        pairs = [part for pair in settings.items() for part in map(_bytes, pair)]
         place = ctypes.c_void_p()
-        _library.ecf_delegate(
-            self._handle,
+        here.call(
+            _library.ecf_delegate,
             int(kind),
-            _words(pairs),
+            _words(_pairs(settings)),
             _AttemptFunction(run),
             None,
             ctypes.byref(place),
@@ -422,10 +625,41 @@ class Client:
             raise raised[0]
         return self._judged(reply, check)
 
+    def plan(self, kind: Kind, now: float, **settings: Text) -> Plan:
+        """A delegated command as a state machine that starts at ``now``, in seconds."""
+        pairs = _words(_pairs(settings))
+        handle = _library.ecf_plan_new(self._handle, int(kind), pairs, _milliseconds(now))
+        if not handle:
+            raise _error(Status.ARGUMENT, "the client is closed")
+        return Plan(handle)
+
+    async def delegate_async(
+        self,
+        kind: Kind,
+        attempt: Callable[[str, int, float], Awaitable[Outcome]],
+        check: bool = True,
+        **settings: Text,
+    ) -> Plan:
+        """The same as ``delegate`` for asyncio: awaits ``attempt(host, port, seconds)``."""
+        plan = self.plan(kind, time.monotonic(), **settings)
+        while True:
+            step, seconds = plan.next(time.monotonic())
+            if step is Step.ATTEMPT:
+                outcome = await attempt(plan.host, plan.port, seconds)
+                plan.outcome(outcome, time.monotonic())
+            elif step is Step.WAIT:
+                # A cancel from elsewhere is seen at the next step.
+                await asyncio.sleep(min(max(seconds, 0.001), 0.1))
+            else:
+                break
+        if check and plan.status is not Status.OK:
+            raise _error(plan.status, plan.report["summary"])
+        return plan
+
     def _send(self, function: Any, words: tuple[Text, ...], check: bool) -> Reply:
         argv = [_bytes(word) for word in words]
         place = ctypes.c_void_p()
-        function(self._handle, len(argv), _words(argv), ctypes.byref(place))
+        _Caller(self).call(function, len(argv), _words(argv), ctypes.byref(place))
         return self._judged(Reply(place), check)
 
     @staticmethod

@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::installed::*;
-use testkit::source_root;
+use testkit::{Program, source_root};
 
 #[test]
 fn manual_pages_and_completion_are_installed() {
-    testkit::needs!(Cmake);
+    testkit::needs!(Cmake, Python);
     let package = Package::installed("pages", Built::Plain);
     for (installed, source) in [
         ("man/man1/ecf_client.1", "man/ecf_client.1"),
@@ -23,6 +23,13 @@ fn manual_pages_and_completion_are_installed() {
         let source = fs::read(source_root().join(source)).unwrap();
         assert_eq!(installed, source);
     }
+    // The Python module finds the library that was installed with it.
+    let module = package.prefix.join("share/ecf_failover");
+    let told = Program::new("/usr/bin/python3", &[("PYTHONDONTWRITEBYTECODE", "1")])
+        .args(&["-c", "import ecf_failover; print(ecf_failover.version())"])
+        .directory(&module)
+        .succeed();
+    assert_eq!(told.trim(), env!("CARGO_PKG_VERSION"));
     // What belongs to ecFlow's own package is left to it.
     let completions = package.prefix.join("share/bash-completion/completions");
     assert!(!completions.join("ecflow_client").exists());

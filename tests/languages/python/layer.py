@@ -1,7 +1,9 @@
 """The Python module against a real server (argv: its port) and a port that refuses."""
 
+import asyncio
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -80,6 +82,55 @@ with Client(ECF_HOST="127.0.0.1", ECF_PORT=refused, ECF_NAME="/s/f/t", ECF_PASS=
     ecf.set("ECF_HOSTFILE", "/no/such/file")
     ecf.set("ECF_NAME", "")
     expect(ecf_failover.Config, ecf.task, "--complete")
+
+# Ctrl-C and the program's own handlers act while a command waits.
+with Client(ECF_HOST="127.0.0.1", ECF_PORT=int(refused), ECF_NAME="/s/f/t", ECF_PASS="x") as ecf:
+    begin = time.monotonic()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    expect(KeyboardInterrupt, ecf.task, "--meter=m", 42)
+    assert time.monotonic() - begin < 5
+    came = []
+    signal.signal(signal.SIGUSR1, lambda *_: came.append(time.monotonic()))
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    ecf.set("ECF_TIMEOUT", 2.5)
+    expect(ecf_failover.Timeout, ecf.task, "--meter=m", 42)
+    assert time.monotonic() - came[0] > 1, "at once, and the command went on"
+
+    # A handler that raises inside an attempt ends it, too, and the attempt runs on this thread.
+    def here(one):
+        assert threading.current_thread() is threading.main_thread()
+        raise KeyboardInterrupt
+
+    expect(KeyboardInterrupt, ecf.delegate, Kind.TASK, here)
+
+    lines = []
+    ecf.set_log(lambda level, line: lines.append((level, line)))
+    ecf.set("ECF_TIMEOUT", 0.2)
+    expect(ecf_failover.Timeout, ecf.task, "--event=e")
+    assert lines[0][0] is ecf_failover.Level.DEBUG and "command.start name=event" in lines[0][1]
+    ecf.set_log(None)
+    logged = len(lines)
+    expect(ecf_failover.Timeout, ecf.task, "--event=e")
+    assert len(lines) == logged
+    expect(TypeError, ecf.set, "ECF_TIMEOUT", True)
+    expect(TypeError, ecf.task, "--meter=m", None)
+
+    hosts = []
+
+    async def attempt_async(host, port, seconds):
+        hosts.append((host, port, seconds > 0))
+        await asyncio.sleep(0.01)
+        return Outcome.NOT_SENT if len(hosts) < 3 else Outcome.OK
+
+    settings = {"ECF_FAILOVER_RETRY_PERIOD": 0.05, "ECF_TIMEOUT": 20}
+    plan = asyncio.run(ecf.delegate_async(Kind.TASK, attempt_async, **settings))
+    assert plan.status is Status.OK and plan.number == 3
+    assert hosts == [("127.0.0.1", int(refused), True)] * 3
+    plan = ecf.plan(Kind.TASK, 0, ECF_TIMEOUT=5)
+    assert plan.next(0) == (ecf_failover.Step.ATTEMPT, 5.0)
+    assert plan.status is Status.IN_PROGRESS
+    plan.outcome(Outcome.NOT_SENT, 1)
+    assert plan.next(1)[0] is ecf_failover.Step.WAIT and plan.report["attempts_made"] == 1
 
 # Every status that a command can end with has its own exception; one that a newer library may
 # have is a failure, too.
