@@ -5,6 +5,8 @@
 //! byte of a request, the request was not sent, for a server applies complete frames only.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "tls")]
+mod certificate;
 mod channel;
 mod connect;
 mod connecting;

@@ -8,7 +8,6 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -17,13 +16,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
-    RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
+    OtherError, RootCertStore, SignatureScheme,
 };
-use x509_cert::Certificate;
-use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
+use x509_cert::der::Encode;
 
+use super::certificate::{self, Distrust};
 use super::channel::{Channel, Described, Direction};
 use super::{Sent, failed};
 use crate::model::{AttemptResult, Cure, Endpoint, Host, Stage};
@@ -39,7 +37,11 @@ pub enum NameCheck {
 
 /// Whom a connection trusts.
 #[derive(Clone)]
-pub struct Trust(Arc<ClientConfig>);
+pub struct Trust {
+    config: Arc<ClientConfig>,
+    source: String,
+    doubts: Vec<Option<String>>,
+}
 
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,14 +65,15 @@ impl Trust {
         let is_alone = certificates.len() == 1;
         let authorities = certificates
             .iter()
-            .filter(|one| may_sign(one, is_alone, now));
+            .filter(|one| certificate::may_sign(one, is_alone, now));
         roots.add_parsable_certificates(authorities.cloned());
+        let doubts = certificate::doubts(&certificates, now);
         let provider = Arc::new(ring::default_provider());
         let verifier = Verifier {
             certificates,
             roots,
             names,
-            source,
+            source: source.clone(),
             algorithms: provider.signature_verification_algorithms,
         };
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -80,25 +83,26 @@ impl Trust {
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(Self(Arc::new(config)))
+        let config = Arc::new(config);
+        Ok(Self {
+            config,
+            source,
+            doubts,
+        })
     }
-}
 
-/// Why a server is not trusted.
-#[derive(Debug, thiserror::Error)]
-enum Distrust {
-    #[error(
-        "the server's certificate is not the one in {0}, nor signed by an authority there that is valid today"
-    )]
-    Other(String),
-    #[error("the server's certificate has expired")]
-    Expired,
-    #[error("the server's certificate is not yet valid (by this machine's clock)")]
-    NotYetValid,
-    #[error("the server's certificate is made out to another host")]
-    Name,
-    #[error("the server's certificate cannot be read")]
-    Unreadable,
+    /// Where the certificates came from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// For each certificate of the file what keeps it from being of use, if anything does: its
+    /// time, its key.
+    #[must_use]
+    pub fn doubts(&self) -> &[Option<String>] {
+        &self.doubts
+    }
 }
 
 impl From<Distrust> for rustls::Error {
@@ -145,11 +149,12 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let distrust = |why| self.distrust(why);
+        certificate::check_key(end_entity)?;
         if self.certificates.iter().any(|known| known == end_entity) {
-            check_dates(end_entity, now)?;
+            certificate::check_dates(end_entity, now)?;
             // A file with one certificate says which server is meant; of several, each that
             // has names must stay with its own host.
-            let is_one_of_many = self.certificates.len() > 1 && has_names(end_entity);
+            let is_one_of_many = self.certificates.len() > 1 && certificate::has_names(end_entity);
             if self.names == NameCheck::Compare && is_one_of_many {
                 let certificate = ParsedCertificate::try_from(end_entity).map_err(distrust)?;
                 rustls::client::verify_server_name(&certificate, server_name).map_err(distrust)?;
@@ -177,14 +182,16 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = read(cert)?.tbs_certificate.subject_public_key_info;
+        let key = certificate::key(cert)?;
         let kind = key.algorithm.to_der().map_err(|_| Distrust::Unreadable)?;
         let bits = key.subject_public_key.raw_bytes();
         let candidates = self.algorithms.mapping.iter();
         let mut candidates = candidates
             .filter(|(scheme, _)| *scheme == dss.scheme)
             .flat_map(|(_, algorithms)| *algorithms)
-            .filter(|algorithm| is_sequence_of(&kind, algorithm.public_key_alg_id().as_ref()));
+            .filter(|algorithm| {
+                certificate::is_sequence_of(&kind, algorithm.public_key_alg_id().as_ref())
+            });
         let is_valid = candidates.any(|algorithm| {
             algorithm
                 .verify_signature(bits, message, dss.signature())
@@ -204,7 +211,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = read(cert)?.tbs_certificate.subject_public_key_info;
+        let key = certificate::key(cert)?;
         let key = key.to_der().map_err(|_| Distrust::Unreadable)?;
         let key = SubjectPublicKeyInfoDer::from(key);
         verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
@@ -212,53 +219,6 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-fn read(certificate: &CertificateDer<'_>) -> Result<Certificate, rustls::Error> {
-    Certificate::from_der(certificate).map_err(|_| Distrust::Unreadable.into())
-}
-
-/// Whether a certificate says which hosts it is for.
-fn has_names(certificate: &CertificateDer<'_>) -> bool {
-    let parsed = read(certificate).ok();
-    let names = parsed.map(|parsed| parsed.tbs_certificate.get::<SubjectAltName>());
-    matches!(names, Some(Ok(Some(_))))
-}
-
-/// Whether a certificate of the file may sign others: it is valid today, and says that it is an
-/// authority. One that says nothing of it, as those of version 1 do, is taken for a private
-/// authority where it `is_alone` in the file; of several, each stands for its own server.
-fn may_sign(certificate: &CertificateDer<'_>, is_alone: bool, now: UnixTime) -> bool {
-    let Ok(parsed) = read(certificate) else {
-        return false;
-    };
-    let constraints = parsed.tbs_certificate.get::<BasicConstraints>();
-    let is_authority = match constraints {
-        Ok(Some((_, BasicConstraints { ca, .. }))) => ca,
-        Ok(None) => is_alone,
-        Err(_) => false,
-    };
-    is_authority && check_dates(certificate, now).is_ok()
-}
-
-/// Whether `der` is a sequence with this content (shorter than 128 bytes, as these all are).
-fn is_sequence_of(der: &[u8], content: &[u8]) -> bool {
-    const SEQUENCE: u8 = 0x30;
-    der.strip_prefix(&[SEQUENCE])
-        .and_then(<[u8]>::split_first)
-        .is_some_and(|(length, rest)| usize::from(*length) == content.len() && rest == content)
-}
-
-fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
-    let validity = read(certificate)?.tbs_certificate.validity;
-    let now = Duration::from_secs(now.as_secs());
-    if now < validity.not_before.to_unix_duration() {
-        return Err(Distrust::NotYetValid.into());
-    }
-    match now > validity.not_after.to_unix_duration() {
-        true => Err(Distrust::Expired.into()),
-        false => Ok(()),
     }
 }
 
@@ -277,7 +237,7 @@ impl TlsStream {
         trust: &Trust,
         endpoint: &Endpoint,
     ) -> Result<Self, AttemptResult> {
-        match ClientConnection::new(Arc::clone(&trust.0), server_name(&endpoint.host)) {
+        match ClientConnection::new(Arc::clone(&trust.config), server_name(&endpoint.host)) {
             Ok(connection) => Ok(Self { connection, stream }),
             Err(why) => Err(failed(Stage::Tls, Sent::No, 0, why.to_string())),
         }
@@ -404,6 +364,12 @@ fn server_name(host: &Host) -> ServerName<'static> {
 
 const REJECTED: &str = "certificates were rejected";
 const NO_TLS: &str = "TLS was spoken to servers that do not speak it";
+const NOTHING_IN_COMMON: &str = "servers have no version or cipher of TLS in common with us";
+/// What is spoken here, and what is not.
+const OUR_CIPHERS: &str = "this client speaks TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305; \
+    not DHE, RSA key exchange, CBC, nor TLS before 1.2; with keys of RSA, EC P-256 and P-384, and Ed25519: \
+    enable one of these at the server";
+const WANTS_CERTIFICATE: &str = "servers want certificates of clients";
 
 /// What an error means, in words, and whether a retry could help.
 fn describe(why: &io::Error, is_handshaking: bool) -> Described {
@@ -422,6 +388,26 @@ fn describe(why: &io::Error, is_handshaking: bool) -> Described {
         rustls::Error::InvalidMessage(_) if is_handshaking => plain(
             Cure::Nobody(NO_TLS),
             format!("the server speaks no TLS, or another protocol ({inner})"),
+        ),
+        rustls::Error::AlertReceived(
+            alert @ (AlertDescription::HandshakeFailure
+            | AlertDescription::ProtocolVersion
+            | AlertDescription::InsufficientSecurity),
+        ) if is_handshaking => plain(
+            Cure::Nobody(NOTHING_IN_COMMON),
+            format!(
+                "the server has no version or cipher of TLS in common with this client ({alert:?}): {OUR_CIPHERS}"
+            ),
+        ),
+        rustls::Error::PeerIncompatible(why) if is_handshaking => plain(
+            Cure::Nobody(NOTHING_IN_COMMON),
+            format!(
+                "the server has no version or cipher of TLS in common with this client ({why:?}): {OUR_CIPHERS}"
+            ),
+        ),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => plain(
+            Cure::Nobody(WANTS_CERTIFICATE),
+            "the server wants a certificate of the client, which no client of ecFlow has: let it take clients without one".to_owned(),
         ),
         rustls::Error::AlertReceived(alert) => plain(
             Cure::Retry,

@@ -29,6 +29,7 @@ mod handle;
 pub mod http_front;
 pub mod namespace;
 pub mod needs;
+pub mod openssl_server;
 mod peer;
 mod ports;
 mod program;

@@ -67,6 +67,11 @@ impl Access {
         self.trusted.security(endpoint)
     }
 
+    /// What is wrong with the certificates that `endpoint` is trusted by.
+    pub(super) fn doubts(&self, endpoint: &Endpoint) -> Vec<String> {
+        self.trusted.doubts(endpoint)
+    }
+
     /// How many network stages there are before the request is written, beside the connection.
     pub(super) fn handshakes(&self) -> u64 {
         self.trusted.handshakes()

@@ -144,7 +144,16 @@ impl NativeCommand {
                 body: reply.body,
             }),
             HttpStatus::Redirect => told(Outcome::Unconfirmed, b"a redirect is not followed: "),
-            HttpStatus::Refused => told(Outcome::Rejected, b""),
+            HttpStatus::Refused => {
+                let credentials = match (reply.status, &authorization) {
+                    (401 | 403, Some(_)) => &b"the token of ECF_AUTHTOKENS for this server was not taken: "[..],
+                    (401 | 403, None) => {
+                        b"a token is wanted, and the file of ECF_AUTHTOKENS has none for this server: "
+                    }
+                    _ => b"",
+                };
+                told(Outcome::Rejected, credentials)
+            }
             HttpStatus::NotTaken => told(Outcome::NotSent, b"no ecFlow server took it: "),
             HttpStatus::Success | HttpStatus::Unknown => told(Outcome::Unconfirmed, b""),
         }

@@ -64,6 +64,22 @@ impl Trusted {
         }
     }
 
+    /// What is wrong with the certificates that `endpoint` is trusted by. Of a long list of
+    /// authorities some may be old; one that is of no use at all is told.
+    pub(super) fn doubts(&self, endpoint: &Endpoint) -> Vec<String> {
+        match self.security(endpoint) {
+            Ok(Security::Tls(trust)) => {
+                let doubts = trust.doubts();
+                let is_told = matches!(self, Self::Files(_)) || doubts.iter().all(Option::is_some);
+                let doubts = doubts.iter().flatten().filter(|_| is_told);
+                doubts
+                    .map(|why| format!("{}: {why}", trust.source()))
+                    .collect()
+            }
+            Ok(Security::Plain) | Err(_) => Vec::new(),
+        }
+    }
+
     pub(super) fn handshakes(&self) -> u64 {
         u64::from(!matches!(self, Self::NoTls))
     }

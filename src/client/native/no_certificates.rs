@@ -35,6 +35,11 @@ impl Trusted {
     }
 
     #[expect(clippy::unused_self, reason = "as with TLS")]
+    pub(super) fn doubts(&self, _: &Endpoint) -> Vec<String> {
+        Vec::new()
+    }
+
+    #[expect(clippy::unused_self, reason = "as with TLS")]
     pub(super) fn handshakes(&self) -> u64 {
         0
     }

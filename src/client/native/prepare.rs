@@ -70,6 +70,8 @@ pub(in crate::client) fn problems(settings: &Settings, sender: &Sender) -> Vec<S
     let path = bad_path.then(|| "ECF_NAME: not a task's path: it must begin with '/'".to_owned());
     let primary = settings.primary();
     let access = Access::read(settings, None, sender.host());
+    let doubts = access.as_ref().map(|access| access.doubts(&primary));
+    let doubts = doubts.unwrap_or_default();
     let access = access.and_then(|access| {
         let security = access.security(&primary);
         security.map_err(Refusal::config)
@@ -80,6 +82,7 @@ pub(in crate::client) fn problems(settings: &Settings, sender: &Sender) -> Vec<S
     let refusals = [access.err(), identity.err()].into_iter().flatten();
     refusals
         .map(|refusal| refusal.message)
+        .chain(doubts)
         .chain(path)
         .chain(missing_files(settings))
         .collect()

@@ -469,6 +469,9 @@ fn a_refusal_of_the_proxy_is_final_and_told_with_its_number() {
         assert_status(&told, Status::Rejected);
         assert_eq!((told.attempts, told.port), (1, primary.port), "{line}");
         assert!(told.error.contains(&line[..3]), "{}", told.error);
+        let is_about_a_token = told.error.contains("a token is wanted");
+        let wants_one = line.starts_with("401") || line.starts_with("403");
+        assert_eq!(is_about_a_token, wants_one, "{}", told.error);
         assert_eq!(backup.count(), 0);
     }
     // Though it held back a part of what it had to say.

@@ -8,6 +8,7 @@ use ecf_failover::model::Status;
 
 use super::common_ground::*;
 use testkit::certificates::{Authority, Certificate};
+use testkit::openssl_server::OpensslServer;
 use testkit::tls_front::{Manner, TlsFront};
 use testkit::{Act, Handle, Peer, Server, Told, frame, machine_name, refused_port, replies};
 
@@ -118,6 +119,61 @@ fn the_usual_kinds_of_keys_are_known() {
         let server = Server::with_tls(&certificate);
         let client = trusting(&certificate.certificate, server.port, &[]);
         assert_ok(&client.task(&["--event=e"]), server.port);
+    }
+}
+
+#[test]
+fn a_key_that_is_too_short_is_told_by_the_attempt_and_by_a_check_beforehand() {
+    testkit::needs!(Openssl);
+    let certificate = Certificate::self_signed_with(&["RSA", "-pkeyopt", "rsa_keygen_bits:1024"]);
+    // Its security level is that of old servers.
+    let options = ["-cipher", "ALL:@SECLEVEL=0"];
+    let server = OpensslServer::new("short-key", &certificate, &options);
+    let trusted = &certificate.certificate;
+    let client = trusting(trusted, server.port, &[("ECF_DENIED", "1")]);
+    let told = client.task(&["--event=e"]);
+    assert_status(&told, Status::Denied);
+    let words = "an RSA key of 1024 bits";
+    assert_no_retry_helps(&told, server.port, words);
+    assert!(told.error.contains("make a new key"), "{}", told.error);
+    let check = client.check();
+    assert!(check.contains(words), "{check}");
+    assert!(check.contains("server.crt: "), "{check}");
+}
+
+#[test]
+fn a_check_looks_at_the_curve_of_the_certificates_key() {
+    testkit::needs!(Openssl);
+    let certificate = Certificate::self_signed_with(&["EC", "-pkeyopt", "ec_paramgen_curve:P-521"]);
+    let check = trusting(&certificate.certificate, 1, &[]).check();
+    assert!(check.contains("other than P-256 and P-384"), "{check}");
+}
+
+#[test]
+fn a_check_looks_at_the_dates_of_the_certificate() {
+    testkit::needs!(Openssl);
+    let expired = trusting(&Certificate::expired().certificate, 1, &[]).check();
+    assert!(expired.contains("has expired"), "{expired}");
+    let good = trusting(&Certificate::self_signed().certificate, 1, &[]).check();
+    assert_eq!(good, "");
+}
+
+#[test]
+fn a_server_with_no_cipher_in_common_is_told_with_what_is_spoken() {
+    testkit::needs!(Openssl);
+    let certificate = Certificate::self_signed_with(&["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]);
+    for options in [
+        &["-tls1_2", "-cipher", "DHE-RSA-AES256-GCM-SHA384"][..],
+        &["-tls1_2", "-cipher", "AES256-SHA"],
+        &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
+    ] {
+        let server = OpensslServer::new("old-ciphers", &certificate, options);
+        let trusted = &certificate.certificate;
+        let told = trusting(trusted, server.port, &[("ECF_DENIED", "1")]).task(&["--event=e"]);
+        assert_status(&told, Status::Denied);
+        let words = "no version or cipher of TLS in common";
+        assert_no_retry_helps(&told, server.port, words);
+        assert!(told.error.contains("ECDHE"), "{}", told.error);
     }
 }
 
