@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use super::connecting::{Connecting, Happening, Progress};
 use super::probe::Probe;
 use super::resolve::{AddressBook, Addresses, Patience, Resolution};
-use super::{CancelWatch, Sent, failed};
+use super::{CancelWatch, Sent, cancelled};
 use crate::model::{AttemptResult, Endpoint, Event, Millis, Sighting, Stage};
 use crate::sys::clock;
 use crate::sys::wait::{self, Descriptors, For};
@@ -55,8 +55,10 @@ pub struct Connector<'a> {
     patience: Patience,
     connecting: Vec<Connecting>,
     probes: Vec<Probe>,
-    /// Whom the connection goes to that was taken last.
-    peer: Option<(usize, SocketAddr)>,
+    /// Whom the connection goes to that was taken last, and where.
+    peer: Option<(Endpoint, SocketAddr)>,
+    /// What happened while nobody looked after these connections.
+    unseen: Vec<Happening>,
 }
 
 impl<'a> Connector<'a> {
@@ -70,6 +72,7 @@ impl<'a> Connector<'a> {
             connecting: Vec::new(),
             probes: Vec::new(),
             peer: None,
+            unseen: Vec::new(),
         }
     }
 
@@ -102,10 +105,10 @@ impl<'a> Connector<'a> {
     pub fn probe(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) {
         let until = clock::start().saturating_add(limit);
         let connecting = Connecting::new(host, endpoint, limit, until);
-        let connecting = match self.peer {
-            Some((at, address)) if at == host => {
+        let connecting = match &self.peer {
+            Some((taken, address)) if taken == endpoint => {
                 connecting.resolved_to(Resolution::Known(Addresses {
-                    list: vec![address],
+                    list: vec![*address],
                     remark: String::new(),
                 }))
             }
@@ -122,14 +125,16 @@ impl<'a> Connector<'a> {
         let Progress::Connected(stream) = won.stage else {
             return None;
         };
-        self.peer = stream.peer_addr().ok().map(|address| (host, address));
+        let address = stream.peer_addr().ok();
+        self.peer = address.map(|address| (won.endpoint, address));
         Some(Connection {
             stream,
             remark: won.remark,
         })
     }
 
-    /// Connects to one host, and to no other, until the time `end`.
+    /// Connects to one host beside all others, until the time `end`. What happens to those is
+    /// kept for who looks after them.
     ///
     /// # Errors
     /// How far it came.
@@ -139,34 +144,56 @@ impl<'a> Connector<'a> {
         limit: Millis,
         end: Millis,
     ) -> Result<Connection, AttemptResult> {
-        const ONLY: usize = 0;
-        self.begin(Connecting::new(ONLY, endpoint, limit, end));
+        // No host of a list has this number.
+        const OWN: usize = usize::MAX;
+        self.begin(Connecting::new(OWN, endpoint, limit, end));
         loop {
             let (waited, events) = self.wait_for(None, Millis::MAX);
-            for happening in events {
-                if let Some(failure) = happening.failure {
-                    return Err(failure);
-                }
-                if let Event::Connected(ONLY) = happening.event
-                    && let Some(connection) = self.take(ONLY)
-                {
-                    return Ok(connection);
-                }
+            let (own, others): (Vec<_>, Vec<_>) = events.into_iter().partition(|one| {
+                matches!(
+                    one.event,
+                    Event::Connected(OWN) | Event::LookedUp(OWN) | Event::Failed(OWN, _)
+                )
+            });
+            self.unseen.extend(others);
+            let is_over = waited == Waited::Cancelled
+                || own
+                    .iter()
+                    .any(|one| !matches!(one.event, Event::LookedUp(_)));
+            if !is_over {
+                continue;
             }
-            if waited == Waited::Cancelled {
-                let stage = self
-                    .connecting
-                    .first()
-                    .map_or(Stage::Connect, Connecting::stage);
-                self.connecting.clear();
-                return Err(failed(stage, Sent::No, 0, "cancelled".into()));
+            let at = self.connecting.iter().position(|one| one.host == OWN);
+            let mut connecting = at.map(|at| self.connecting.swap_remove(at));
+            if let Some(failure) = own.into_iter().find_map(|one| one.failure) {
+                return Err(failure);
             }
+            if let Some(one) = &mut connecting
+                && let Some(stream) = one.take()
+            {
+                let remark = std::mem::take(&mut one.remark);
+                return Ok(Connection { stream, remark });
+            }
+            let stage = connecting.map_or(Stage::Connect, |one| one.stage());
+            return Err(cancelled(stage, Sent::No, "cancelled".into()));
         }
+    }
+
+    /// Keeps what happened for who looks after these connections.
+    pub(super) fn keep(&mut self, happened: Vec<Happening>) {
+        self.unseen.extend(happened);
+    }
+
+    /// What was kept.
+    pub(super) fn unseen(&mut self) -> Vec<Happening> {
+        std::mem::take(&mut self.unseen)
     }
 
     /// Waits until something happens, until the time `until`, or for a cancel.
     pub fn wait(&mut self, until: Millis) -> Vec<Happening> {
-        let events = self.wait_for(None, until).1;
+        let mut events = self.unseen();
+        let until = if events.is_empty() { until } else { 0 };
+        events.extend(self.wait_for(None, until).1);
         self.connecting.retain(|one| !one.is_over());
         events
     }
@@ -179,7 +206,7 @@ impl<'a> Connector<'a> {
     ) -> (Waited, Vec<Happening>) {
         loop {
             let events = self.advance();
-            let until = if events.is_empty() {
+            let wake_at = if events.is_empty() {
                 until.min(self.next_time())
             } else {
                 0
@@ -192,17 +219,22 @@ impl<'a> Connector<'a> {
             self.probes
                 .iter()
                 .for_each(|probe| probe.watch(&mut descriptors));
-            let waited = match descriptors.wait(until, self.cancel) {
+            let waited = match descriptors.wait(wake_at, self.cancel) {
                 wait::Waited::Cancelled => Waited::Cancelled,
                 wait::Waited::Ready if own_place.is_some_and(|at| descriptors.is_ready(at)) => {
                     Waited::Ready
                 }
                 wait::Waited::Ready if events.is_empty() => {
                     let events = self.advance();
-                    if events.is_empty() {
+                    // Where they cannot be waited for, nothing may have happened at all.
+                    let waited = match self.cancel.is_cancelled() {
+                        true => Waited::Cancelled,
+                        false => Waited::LookAgain,
+                    };
+                    if events.is_empty() && waited == Waited::LookAgain && clock::now() < until {
                         continue;
                     }
-                    return (Waited::LookAgain, events);
+                    return (waited, events);
                 }
                 wait::Waited::Ready | wait::Waited::TimedOut => Waited::LookAgain,
             };
@@ -228,5 +260,68 @@ impl<'a> Connector<'a> {
             matches!(found, None | Some(Sighting::Connected))
         });
         events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::net::Cancel;
+
+    const PATIENCE: Patience = Patience {
+        unknown: 10_000,
+        known: 10_000,
+    };
+
+    fn listening() -> io::Result<(TcpListener, Endpoint)> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        let endpoint = Endpoint::parse(b"127.0.0.1", port).map_err(io::Error::other)?;
+        Ok((listener, endpoint))
+    }
+
+    /// What a probe of a host finds, within a time.
+    fn probed(connector: &mut Connector<'_>, host: usize, endpoint: &Endpoint) -> Option<Event> {
+        connector.probe(host, endpoint, 2_000);
+        let events = connector.wait(clock::now() + 5_000);
+        events.into_iter().map(|one| one.event).next()
+    }
+
+    #[test]
+    fn a_probe_goes_to_its_own_host_whatever_was_connected_to_before() -> io::Result<()> {
+        let (_listener, backup) = listening()?;
+        // Nobody listens there any more.
+        let (gone, primary) = listening()?;
+        drop(gone);
+        let (addresses, cancel) = (AddressBook::default(), Cancel::default());
+        let mut connector = Connector::new(&addresses, PATIENCE, cancel.watch());
+        assert!(connector.open(&backup, 5_000, Millis::MAX).is_ok());
+        let found = probed(&mut connector, 0, &primary);
+        assert_eq!(found, Some(Event::Probed(0, Sighting::Nobody)));
+        // The same after a race, though the list of hosts has become another.
+        connector.connect(0, &backup, 5_000);
+        connector.wait(clock::now() + 5_000);
+        assert!(connector.take(0).is_some());
+        let found = probed(&mut connector, 0, &primary);
+        assert_eq!(found, Some(Event::Probed(0, Sighting::Nobody)));
+        Ok(())
+    }
+
+    #[test]
+    fn what_happens_to_others_while_one_is_opened_is_kept() -> io::Result<()> {
+        let (_listener, backup) = listening()?;
+        let (gone, primary) = listening()?;
+        drop(gone);
+        let (addresses, cancel) = (AddressBook::default(), Cancel::default());
+        let mut connector = Connector::new(&addresses, PATIENCE, cancel.watch());
+        connector.probe(3, &primary, 2_000);
+        assert!(connector.open(&backup, 5_000, Millis::MAX).is_ok());
+        let events = connector.wait(clock::now() + 5_000);
+        let events: Vec<_> = events.into_iter().map(|one| one.event).collect();
+        assert_eq!(events, [Event::Probed(3, Sighting::Nobody)]);
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::{Sent, failed, fault};
 use crate::model::{AttemptResult, Endpoint, Event, Fault, Millis, Stage};
 use crate::sys::clock;
 use crate::sys::socket::begin_connect;
-use crate::sys::wait::{self, Descriptors, For};
+use crate::sys::wait::{self, Descriptors, For, News};
 
 /// The next address of a name is tried beside the first after this time.
 const NEXT_ADDRESS: Millis = 250;
@@ -37,7 +37,7 @@ impl From<Event> for Happening {
 /// A connection to one host.
 pub(super) struct Connecting {
     pub(super) host: usize,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// For all addresses together.
     limit: Millis,
     /// When it must be over, whatever the limits are.
@@ -270,10 +270,12 @@ impl Connecting {
 
 /// What became of a connection that was begun; `None` while it is on its way.
 fn outcome(stream: &TcpStream, address: &SocketAddr) -> Option<io::Result<()>> {
-    if !wait::has_news(stream.as_fd(), For::Writing) {
+    let news = wait::news(stream.as_fd(), For::Writing);
+    if news == News::None {
         return None;
     }
     Some(match stream.take_error() {
+        Ok(None) if news == News::Unknown && stream.peer_addr().is_err() => return None,
         Ok(None) => not_itself(stream, address),
         Ok(Some(why)) | Err(why) => Err(why),
     })

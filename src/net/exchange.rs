@@ -6,17 +6,19 @@ use std::os::fd::AsFd;
 use super::channel::{Channel, Direction};
 use super::connect::{Connection, Connector, Waited};
 use super::connecting::Happening;
-use super::{Limits, Receiver, Security, Sent, failed, fault, too_late};
+use super::{Limits, Receiver, Security, Sent, cancelled, failed, fault, too_late};
 use crate::model::{AttemptResult, Endpoint, Fault, Millis, Stage};
 use crate::sys::clock;
 use crate::sys::socket::notice_a_dead_peer;
-use crate::sys::wait::{self, For};
+use crate::sys::wait::For;
 
 /// A request that is no longer than this leaves in one piece, whatever the network.
 const SEGMENT: usize = 1_200;
 /// A server's kernel takes a request of this length though the server is busy; a longer one
 /// may have to wait for it.
 const SMALL: usize = 16 * 1024;
+/// For what follows when a reply is decided, in milliseconds.
+const FOR_WORDS: Millis = 5_000;
 /// How much is read at once.
 const PIECE: usize = 16 * 1024;
 
@@ -126,7 +128,7 @@ impl Stop {
     fn at(self, stage: Stage, sent: Sent, words: impl Fn(&str) -> String) -> AttemptResult {
         const GONE: &str = "another connection shows that the server is gone";
         match self {
-            Self::Cancelled => failed(stage, sent, 0, words("cancelled")),
+            Self::Cancelled => cancelled(stage, sent, words("cancelled")),
             Self::TooLate(why) => too_late(stage, sent, words(&why)),
             Self::Gone => AttemptResult {
                 fault: Some(Fault::Gone),
@@ -217,17 +219,29 @@ impl Conversation<'_, '_, '_> {
         }
     }
 
+    /// What follows a reply that is decided is only words: it is not waited for long, and
+    /// whatever is wrong with it changes nothing.
     fn read(&mut self, receiver: &mut dyn Receiver) -> Result<(), AttemptResult> {
+        match self.read_whole(receiver) {
+            Err(_) if receiver.is_decided() => Ok(()),
+            read => read,
+        }
+    }
+
+    fn read_whole(&mut self, receiver: &mut dyn Receiver) -> Result<(), AttemptResult> {
         const SILENCE: &str = "no reply";
         let mut piece = [0; PIECE];
+        let mut was_decided = false;
         loop {
             if !self.channel.may_hold_bytes() {
                 self.wait(For::Reading, SILENCE)
                     .map_err(|stop| unread(stop, receiver))?;
             }
             match self.channel.read(&mut piece) {
-                Ok(0) if receiver.end() => return Ok(()),
                 Ok(0) => {
+                    if receiver.end().map_err(|what| unusable(0, what))? {
+                        return Ok(());
+                    }
                     let hint = if receiver.is_untouched() {
                         self.channel.hint_at_silent_end()
                     } else {
@@ -239,6 +253,12 @@ impl Conversation<'_, '_, '_> {
                 Ok(count) => match receiver.receive(&piece[..count]) {
                     Ok(true) => return Ok(()),
                     Ok(false) => {
+                        if receiver.is_decided() && !was_decided {
+                            was_decided = true;
+                            self.begin_stage(
+                                FOR_WORDS.min(self.stage_end.saturating_sub(clock::now())),
+                            );
+                        }
                         self.expect_news();
                         self.check("the reply did not come whole")
                             .map_err(|stop| unread(stop, receiver))?;
@@ -265,21 +285,21 @@ impl Conversation<'_, '_, '_> {
     /// Waits for the connection. What is wrong with it is told by the read or write that follows.
     fn wait(&mut self, what: For, silence: &str) -> Result<(), Stop> {
         let fd = self.channel.stream().as_fd();
-        let Some(watch) = &mut self.watch else {
-            return match wait::on(fd, what, self.until, self.connector.cancel()) {
-                wait::Waited::Ready => Ok(()),
-                wait::Waited::TimedOut => Err(self.too_late(silence)),
-                wait::Waited::Cancelled => Err(Stop::Cancelled),
-            };
-        };
         loop {
-            let next = match watch.next(self.connector) {
-                Instruction::Wait { until } => until,
-                Instruction::GiveUp => return Err(Stop::Gone),
-            };
-            let until = next.min(self.until);
+            let mut until = self.until;
+            if let Some(watch) = &mut self.watch {
+                let unseen = self.connector.unseen();
+                unseen.into_iter().for_each(|one| watch.happened(one));
+                match watch.next(self.connector) {
+                    Instruction::Wait { until: next } => until = next.min(until),
+                    Instruction::GiveUp => return Err(Stop::Gone),
+                }
+            }
             let (waited, happened) = self.connector.wait_for(Some((fd, what)), until);
-            happened.into_iter().for_each(|one| watch.happened(one));
+            match &mut self.watch {
+                Some(watch) => happened.into_iter().for_each(|one| watch.happened(one)),
+                None => self.connector.keep(happened),
+            }
             match waited {
                 Waited::Ready => return Ok(()),
                 Waited::Cancelled => return Err(Stop::Cancelled),
@@ -351,8 +371,8 @@ mod tests {
             Ok(self.calls == 100)
         }
 
-        fn end(&mut self) -> bool {
-            false
+        fn end(&mut self) -> Result<bool, String> {
+            Ok(false)
         }
 
         fn is_untouched(&self) -> bool {
@@ -411,6 +431,9 @@ mod tests {
         let failure = outcome.err();
         let outcome = failure.as_ref().map(|why| why.outcome);
         assert_eq!(outcome, Some(Outcome::Unconfirmed));
+        // It says nothing of the host.
+        let fault = failure.as_ref().and_then(|why| why.fault);
+        assert_eq!(fault, Some(Fault::Local));
         assert_eq!(
             failure.map(|why| why.what).as_deref(),
             Some(&b"cancelled (1 pieces)"[..])

@@ -46,6 +46,8 @@ const ROWS: &[Row] = &[
     there(libc::EHOSTUNREACH, Fault::Unreachable, Sighting::Nobody),
     there(libc::ENETUNREACH, Fault::Unreachable, Sighting::Nobody),
     there(libc::EHOSTDOWN, Fault::Unreachable, Sighting::Nobody),
+    there(libc::ENOPROTOOPT, Fault::Unreachable, Sighting::Nobody),
+    there(libc::EPROTO, Fault::Unreachable, Sighting::Nobody),
     here(libc::EACCES, ""),
     here(libc::EPERM, ""),
     here(libc::EAFNOSUPPORT, ""),
@@ -66,7 +68,8 @@ pub(super) fn of(stage: Stage, sent: Sent, errno: i32) -> Fault {
     match (stage, sent) {
         (Stage::Prepare, _) => Fault::Local,
         (Stage::Resolve, _) => Fault::Unresolved,
-        (Stage::Connect, _) => row(errno).map_or(Fault::Unreachable, |row| row.connecting),
+        // What is not known is never blamed on the host.
+        (Stage::Connect, _) => row(errno).map_or(Fault::Local, |row| row.connecting),
         // The kernel has found that the way to the peer is gone.
         _ if errno == libc::ETIMEDOUT => Fault::Vanished,
         (_, Sent::No) => Fault::Broken,
@@ -101,6 +104,14 @@ mod tests {
         for (at, row) in ROWS.iter().enumerate() {
             let first = ROWS.iter().position(|other| other.errno == row.errno);
             assert_eq!(first, Some(at), "{}", row.errno);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_never_blamed_on_a_host() {
+        for errno in [0, libc::EINVAL, libc::EBADF, libc::EPROTONOSUPPORT] {
+            assert_eq!(of(Stage::Connect, Sent::No, errno), Fault::Local);
+            assert_eq!(sighting(errno), Sighting::Nothing);
         }
     }
 

@@ -94,7 +94,14 @@ pub trait Receiver {
     /// What is wrong with them, when no valid reply can come any more.
     fn receive(&mut self, bytes: &[u8]) -> Result<bool, String>;
     /// Learns that the peer has closed the connection; tells whether the reply is complete.
-    fn end(&mut self) -> bool;
+    ///
+    /// # Errors
+    /// What is wrong with it, though it is complete.
+    fn end(&mut self) -> Result<bool, String>;
+    /// Whether it is sure what the reply means, though it is not complete.
+    fn is_decided(&self) -> bool {
+        false
+    }
     /// Whether not a byte has come.
     fn is_untouched(&self) -> bool;
     /// How much has come, for the message when no more comes.
@@ -114,6 +121,14 @@ fn failed(stage: Stage, sent: Sent, errno: i32, what: String) -> AttemptResult {
         errno,
         what: what.into_bytes(),
         cure: Cure::Retry,
+    }
+}
+
+/// The caller has ended it, which says nothing of the host.
+fn cancelled(stage: Stage, sent: Sent, what: String) -> AttemptResult {
+    AttemptResult {
+        fault: Some(Fault::Local),
+        ..failed(stage, sent, 0, what)
     }
 }
 

@@ -4,6 +4,7 @@
 //! the usual verification cannot take: such a certificate is compared, byte for byte, with the
 //! one in the operator's file. Everything else must lead to a certificate of that file.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
@@ -56,7 +57,10 @@ impl Trust {
     /// What is wrong with `pem`, when there is no certificate in it.
     pub fn new(pem: &[u8], source: String, names: NameCheck) -> Result<Self, String> {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let certificates = read.map_err(|why| format!("{source}: no PEM file: {why}"))?;
+        let mut certificates = read.map_err(|why| format!("{source}: no PEM file: {why}"))?;
+        // The same one may stand in two files.
+        let mut seen = HashSet::new();
+        certificates.retain(|one| seen.insert(one.clone()));
         if certificates.is_empty() {
             return Err(format!("{source}: no certificate is in it (PEM)"));
         }

@@ -8,7 +8,7 @@
 
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering, fence};
 
 use crate::model::Millis;
 
@@ -23,6 +23,8 @@ struct Place {
     next: *mut Place,
     /// 0 when it is free, else the descriptor and who is at it: see the constants below.
     state: AtomicU64,
+    /// The process that took it: of a copy of that the number may be another file's.
+    process: AtomicI32,
 }
 
 /// The lower half of a state holds the descriptor.
@@ -45,7 +47,9 @@ impl Alarms {
         let mut next = self.0.load(Ordering::Acquire);
         // SAFETY: places are freed with the list only, and `next` never changes in one.
         while let Some(place) = unsafe { next.as_ref() } {
-            place.ring();
+            if place.process.load(Ordering::Acquire) == process() {
+                place.ring();
+            }
             next = place.next;
         }
         system::set_errno(errno);
@@ -60,6 +64,7 @@ impl Alarms {
                 .state
                 .compare_exchange(0, state, Ordering::AcqRel, Ordering::Relaxed);
             if taken.is_ok() {
+                place.process.store(process(), Ordering::Release);
                 return place;
             }
             next = place.next;
@@ -71,6 +76,7 @@ impl Alarms {
         let place = Box::into_raw(Box::new(Place {
             next: self.0.load(Ordering::Acquire),
             state: AtomicU64::new(state),
+            process: AtomicI32::new(process()),
         }));
         loop {
             // SAFETY: until it is in the list the place is this function's alone.
@@ -139,6 +145,11 @@ impl Place {
     }
 }
 
+fn process() -> libc::pid_t {
+    // SAFETY: getpid has no preconditions, and may be called in a signal handler.
+    unsafe { libc::getpid() }
+}
+
 fn descriptor(state: u64) -> RawFd {
     (state & DESCRIPTOR) as RawFd
 }
@@ -165,8 +176,9 @@ impl<'a> Alarm<'a> {
     }
 
     /// Sets it again after it went off: a copy of this process may have done it.
-    pub(super) fn reset(&self, until: Millis) {
-        system::arm(self.descriptor, until);
+    #[must_use]
+    pub(super) fn reset(&self, until: Millis) -> bool {
+        system::arm(self.descriptor, until)
     }
 }
 

@@ -57,25 +57,19 @@ impl LookUp {
         let name = CString::new(name).map_err(|_| NoAddress::UnknownName)?;
         let table = Table::of_this_process();
         let mut known = table.look_ups.lock();
+        known.retain(|other| other.is_of_use());
         if let Some(at) = known.iter().position(|other| other.name == name) {
-            let is_old = clock::now().saturating_sub(known[at].begun) >= KEPT;
-            if known[at].answer().is_none() || !is_old {
-                return Ok(Self(Arc::clone(&known[at])));
-            }
-            known.swap_remove(at);
+            return Ok(Self(Arc::clone(&known[at])));
         }
-        let state = match table.can_wait {
-            CanWait::Yes => {
-                table.has_asked.store(true, Ordering::Relaxed);
-                State::UnderWay(system::Request::begin(&name)?)
-            }
-            CanWait::No => State::Answered(addresses(look_up_blocking(&name))),
-        };
-        let shared = Arc::new(Shared {
-            name,
-            begun: clock::now(),
-            state: Mutex::new(state),
-        });
+        if table.can_wait == CanWait::No {
+            // Those who ask for other names do not wait for this one.
+            drop(known);
+            let answer = addresses(look_up_blocking(&name));
+            return Ok(Self(Shared::new(name, State::Answered(answer))));
+        }
+        table.has_asked.store(true, Ordering::Relaxed);
+        let request = system::Request::begin(&name)?;
+        let shared = Shared::new(name, State::UnderWay(request));
         known.push(Arc::clone(&shared));
         Ok(Self(shared))
     }
@@ -96,6 +90,24 @@ impl LookUp {
 }
 
 impl Shared {
+    fn new(name: CString, state: State) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            begun: clock::now(),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Whether who asks now may have this answer, or wait for it. A failure that nobody waited
+    /// for is none: the resolver may be well again.
+    fn is_of_use(&self) -> bool {
+        match self.answer() {
+            None => true,
+            Some(Ok(_)) => clock::now().saturating_sub(self.begun) < KEPT,
+            Some(Err(_)) => false,
+        }
+    }
+
     fn answer(&self) -> Option<Result<Vec<SocketAddr>, NoAddress>> {
         let mut state = self.state.lock();
         if let State::UnderWay(request) = &mut *state {
@@ -425,6 +437,14 @@ mod tests {
     #[test]
     fn a_name_that_cannot_exist_is_unknown_or_failed_but_never_found() {
         assert!(looked_up("no.such.host.invalid").is_err());
+    }
+
+    #[test]
+    fn a_failure_that_nobody_waited_for_is_no_answer_to_who_asks_later() {
+        let known = |answer| Shared::new(CString::default(), State::Answered(answer)).is_of_use();
+        assert!(known(Ok(Vec::new())));
+        assert!(!known(Err(NoAddress::UnknownName)));
+        assert!(!known(Err(NoAddress::Failed("later".into()))));
     }
 
     #[test]

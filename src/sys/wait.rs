@@ -61,12 +61,6 @@ impl Descriptors {
     }
 }
 
-/// Waits for `fd` until the time `until` ([`clock::now`]).
-pub(crate) fn on(fd: BorrowedFd<'_>, what: For, until: Millis, cancel: CancelWatch<'_>) -> Waited {
-    let mut entries = [entry(-1, For::Reading), entry(fd.as_raw_fd(), what)];
-    wait(&mut entries, until, cancel)
-}
-
 /// Waits until the time `until`, or a cancel.
 pub(crate) fn until(until: Millis, cancel: CancelWatch<'_>) -> Waited {
     wait(&mut [entry(-1, For::Reading)], until, cancel)
@@ -120,7 +114,12 @@ fn wait_for_news(
         match poll(entries, None) {
             Polled::Ready if entries[1..].iter().any(|e| e.revents != 0) => return Waited::Ready,
             Polled::Ready if clock::now() >= until => return Waited::TimedOut,
-            Polled::Ready => alarm.reset(until),
+            // Somebody has closed the alarm's descriptor.
+            Polled::Ready if entries[0].revents & (libc::POLLNVAL | libc::POLLERR) != 0 => {
+                return wait_in_slices(&mut entries[1..], until, cancel);
+            }
+            Polled::Ready if alarm.reset(until) => {}
+            Polled::Ready => return wait_in_slices(&mut entries[1..], until, cancel),
             Polled::TimedOut | Polled::Interrupted => {}
             Polled::Impossible => return wait_in_slices(&mut entries[1..], until, cancel),
         }
@@ -179,13 +178,25 @@ fn poll(entries: &mut [libc::pollfd], millis: Option<Millis>) -> Polled {
     }
 }
 
-/// Whether a wait for `fd` would end at once, for whatever reason.
-pub(crate) fn has_news(fd: BorrowedFd<'_>, what: For) -> bool {
+/// Whether a wait for a descriptor would end at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It would, for whatever reason.
+    Some,
+    /// It would not.
+    None,
+    /// The kernel does not tell.
+    Unknown,
+}
+
+/// Whether a wait for `fd` would end at once.
+pub(crate) fn news(fd: BorrowedFd<'_>, what: For) -> News {
     let mut entry = entry(fd.as_raw_fd(), what);
-    matches!(
-        poll(std::slice::from_mut(&mut entry), Some(0)),
-        Polled::Ready
-    )
+    match poll(std::slice::from_mut(&mut entry), Some(0)) {
+        Polled::Ready => News::Some,
+        Polled::TimedOut | Polled::Interrupted => News::None,
+        Polled::Impossible => News::Unknown,
+    }
 }
 
 /// Whether `fd` takes bytes at once.
@@ -205,6 +216,12 @@ mod tests {
 
     use super::super::cancel::Cancel;
     use super::*;
+
+    fn on(fd: BorrowedFd<'_>, what: For, until: Millis, cancel: CancelWatch<'_>) -> Waited {
+        let mut descriptors = Descriptors::new();
+        descriptors.add(fd, what);
+        descriptors.wait(until, cancel)
+    }
 
     #[test]
     fn a_pause_lasts_as_long_as_asked_and_a_cancel_ends_it() {

@@ -167,18 +167,37 @@ impl HttpReader {
             }
         }
         let is_complete = self.state == State::Complete;
-        if is_complete && !self.body.is_empty() {
-            check_room_for_decoding(&self.body).map_err(|why| why.to_string())?;
+        if is_complete {
+            self.check_room()?;
         }
         Ok(is_complete)
     }
 
     /// Tells the reader that the connection was closed as it should be; whether that completes
     /// the reply.
+    ///
+    /// # Errors
+    /// There is no memory to decode what came.
+    pub fn end(&mut self) -> Result<bool, String> {
+        if self.state == State::UntilEnd {
+            self.state = State::Complete;
+            self.check_room()?;
+        }
+        Ok(self.state == State::Complete || self.is_decided())
+    }
+
+    /// Whether it is sure what the reply means, though it is not complete: of another status
+    /// than 200 the number says enough.
     #[must_use]
-    pub fn end(&self) -> bool {
-        // Of another status than 200 the number says enough.
-        self.state == State::UntilEnd || !matches!(self.status, 0 | 200)
+    pub fn is_decided(&self) -> bool {
+        !matches!(self.status, 0 | 200)
+    }
+
+    fn check_room(&self) -> Result<(), String> {
+        if self.body.is_empty() {
+            return Ok(());
+        }
+        check_room_for_decoding(&self.body).map_err(|why| why.to_string())
     }
 
     /// Whether not a byte has come.
@@ -209,6 +228,10 @@ impl HttpReader {
     pub fn into_reply(mut self) -> HttpReply {
         if self.status != 200 {
             self.words.extend(excerpt(&self.body));
+        }
+        // A part of an answer is none.
+        if self.state != State::Complete {
+            self.body = Vec::new();
         }
         HttpReply {
             status: self.status,
@@ -255,19 +278,28 @@ impl HttpReader {
         let reason = reply.reason.unwrap_or_default();
         self.status = status;
         self.words = format!("{status} {reason}").trim_end().as_bytes().to_vec();
-        let may_be_answer = HttpStatus::may_hold_answer(status);
-        if status != 200 && !(may_be_answer && is_json(reply.headers)) {
-            self.words.extend(excerpt(behind));
-            self.state = State::Complete;
-            return Ok(&[]);
-        }
-        self.state = match length(reply.headers)? {
-            Length::References(length) => {
-                self.bounded(length)?;
-                State::Body(length)
+        let may_be_answer = status == 200
+            || (HttpStatus::may_hold_answer(status)
+                && !has_no_body(status)
+                && is_json(reply.headers));
+        let body = length(reply.headers).and_then(|length| {
+            Ok(match length {
+                Length::References(length) => {
+                    self.bounded(length)?;
+                    State::Body(length)
+                }
+                Length::Chunked => State::ChunkSize,
+                Length::UntilEnd => State::UntilEnd,
+            })
+        });
+        self.state = match body {
+            Err(why) if status == 200 => return Err(why),
+            Ok(body) if may_be_answer => body,
+            _ => {
+                self.words.extend(excerpt(behind));
+                self.state = State::Complete;
+                return Ok(&[]);
             }
-            Length::Chunked => State::ChunkSize,
-            Length::UntilEnd => State::UntilEnd,
         };
         self.pending.clear();
         Ok(behind)
@@ -347,6 +379,11 @@ fn excerpt(body: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Whether a reply ends with its head, whatever that says of a body (RFC 9112, 6.3).
+fn has_no_body(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
+}
+
 fn is_json(headers: &[httparse::Header<'_>]) -> bool {
     let mut types = headers
         .iter()
@@ -410,7 +447,7 @@ mod tests {
                 return Ok(Some(reader.into_reply()));
             }
         }
-        Ok(reader.end().then(|| reader.into_reply()))
+        Ok(reader.end()?.then(|| reader.into_reply()))
     }
 
     #[test]
@@ -460,11 +497,18 @@ mod tests {
             let reply = reply.map(|reply| reply.map(|reply| (reply.status, reply.body)));
             assert_eq!(reply, Ok(Some((status, body.to_vec()))));
         }
+        for head in ["204 No Content", "404 Not Found\r\nContent-Encoding: gzip"] {
+            let text = format!("HTTP/1.1 {head}\r\nContent-Type: application/json\r\n\r\n");
+            let mut reader = HttpReader::new(100);
+            assert_eq!(reader.push(text.as_bytes()), Ok(true), "{head}");
+        }
         let cut =
             b"HTTP/1.1 502 Bad\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
         let mut reader = HttpReader::new(100);
         assert_eq!(reader.push(cut), Ok(false));
-        assert!(reader.end());
+        assert!(reader.is_decided());
+        assert_eq!(reader.end(), Ok(true));
+        assert_eq!(reader.into_reply().body, b"");
     }
 
     #[test]

@@ -25,11 +25,12 @@ impl NativeCommand {
         mut transport: Transport<'_, '_>,
         text: &mut Vec<u8>,
     ) -> AttemptResult {
+        // Files that are slow to read take of the attempt's own time.
+        let end = clock::start().saturating_add(limit);
         let security = match self.access.security(endpoint) {
             Ok(security) => security,
             Err(what) => return unprepared(what),
         };
-        let end = clock::start().saturating_add(limit);
         let site = Site {
             endpoint,
             security: &security,

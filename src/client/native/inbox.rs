@@ -11,8 +11,8 @@ impl Receiver for FrameInbox {
         self.0.push(bytes).map_err(|why| why.to_string())
     }
 
-    fn end(&mut self) -> bool {
-        false
+    fn end(&mut self) -> Result<bool, String> {
+        Ok(false)
     }
 
     fn is_untouched(&self) -> bool {
@@ -36,8 +36,12 @@ impl Receiver for HttpInbox {
         self.0.push(bytes)
     }
 
-    fn end(&mut self) -> bool {
+    fn end(&mut self) -> Result<bool, String> {
         self.0.end()
+    }
+
+    fn is_decided(&self) -> bool {
+        self.0.is_decided()
     }
 
     fn is_untouched(&self) -> bool {

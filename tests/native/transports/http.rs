@@ -501,6 +501,28 @@ fn a_proxy_that_has_no_time_or_no_place_for_it_is_left_for_the_backup() {
     }
 }
 
+/// The number says it, whatever becomes of the body that it promises.
+#[test]
+fn a_number_that_decides_needs_no_body() {
+    const HEAD: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n";
+    for rest in [
+        "Content-Length: 20\r\n\r\n",
+        "Content-Length: 20\r\n\r\n{\"a\"",
+        "Content-Length: 20\r\nContent-Encoding: gzip\r\n\r\n",
+        "Content-Length: 4000000000\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nno chunk\r\n",
+    ] {
+        let text = format!("{HEAD}{rest}");
+        let held = Answer::Held(std::sync::Arc::new(move |_| text.clone().into_bytes()));
+        let (told, primary, backup) = with_backup(held, &[]);
+        assert_ok(&told, backup.port);
+        for (outcome, _, note) in told.at(primary.port) {
+            assert_eq!(outcome, "NOT_SENT", "{rest}");
+            assert!(note.contains("404"), "{note}");
+        }
+    }
+}
+
 /// A command that must not be sent twice is sent on after these, and not after others.
 #[test]
 fn what_no_server_took_may_be_sent_again_whatever_it_is() {

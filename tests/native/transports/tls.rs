@@ -83,6 +83,19 @@ fn a_certificate_that_a_private_authority_signed_is_trusted_by_the_authoritys_fi
     assert_no_retry_helps(&told, server.port, "is not the one in");
 }
 
+/// The same file may stand there under two names.
+#[test]
+fn an_authority_that_is_told_twice_is_one() {
+    testkit::needs!(Openssl);
+    let authority = Authority::by(Certificate::version_one());
+    let issued = authority.issue("DNS:ecflow.example");
+    let server = Peer::answering(&replies::ok());
+    let front = TlsFront::new(&issued, server.port);
+    let twice = authority.certificate.clone() + &authority.certificate;
+    let client = trusting(&twice, front.port, &[]);
+    assert_ok(&client.task(&["--event=e"]), front.port);
+}
+
 #[test]
 fn who_shows_a_trusted_certificate_without_its_key_is_refused() {
     testkit::needs!(Openssl);
