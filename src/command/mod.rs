@@ -9,6 +9,7 @@ mod draft;
 mod help;
 mod print;
 mod quoting;
+mod structure;
 mod table;
 mod words;
 
@@ -224,13 +225,17 @@ pub enum Purpose {
     Control,
 }
 
-/// Whether a group prints the definitions that it got.
+/// How much of a definition is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
-    /// It does not.
+    /// Nothing, where a group has no `show`.
     Nothing,
-    /// It has a `show`.
-    Definition,
+    /// What a file would hold.
+    Structure,
+    /// All that the server has sent.
+    State,
+    /// The same, to be loaded elsewhere.
+    Migration,
 }
 
 /// A command line that was understood.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::structure::{self, Place};
 use super::{Command, Shows};
 use crate::model::{Endpoint, Kind};
 use crate::wire::{Answer, Handles, Stats, ZombieDecision, ZombieRecord};
@@ -15,11 +16,9 @@ pub fn printed(command: &Command, reply: &Answer, endpoint: &Endpoint, took: Dur
         (Answer::Suites(names), _) => suites_table(names),
         (Answer::Handles(handles), _) => handles_table(handles),
         (Answer::LogPath(path), _) => line(path),
-        (Answer::Group(replies), _) => replies
-            .iter()
-            .flat_map(|reply| in_group(reply, command.shows))
-            .collect(),
-        (Answer::Node(text) | Answer::Definition(text), _) => definition(text),
+        (Answer::Group(replies), _) => in_group(replies, command.shows),
+        (Answer::Node(text), _) => structure::node(text, command.shows, Place::Alone),
+        (Answer::Definition(text), _) => structure::whole(text, command.shows),
         (reply, _) => plain(reply),
     }
 }
@@ -41,14 +40,23 @@ pub fn group_errors(replies: &[Answer]) -> Vec<u8> {
 }
 
 /// Most replies print alone what they print in a group; tables of names and definitions do
-/// not, unless the group has a `show`.
-fn in_group(reply: &Answer, shows: Shows) -> Vec<u8> {
+/// not, unless the group has a `show`: that shows the whole definition where it came.
+fn in_group(replies: &[Answer], shows: Shows) -> Vec<u8> {
+    let is_whole = |reply: &&Answer| matches!(reply, Answer::Definition(_) | Answer::Sync(Some(_)));
+    let has_whole = replies.iter().any(|reply| is_whole(&reply));
+    let replies = replies
+        .iter()
+        .filter(|reply| !(has_whole && matches!(reply, Answer::Node(_))));
+    replies.flat_map(|reply| member(reply, shows)).collect()
+}
+
+fn member(reply: &Answer, shows: Shows) -> Vec<u8> {
     match (reply, shows) {
-        (
-            Answer::Node(text) | Answer::Definition(text) | Answer::Sync(Some(text)),
-            Shows::Definition,
-        ) => definition(text),
-        (Answer::Node(_) | Answer::Definition(_), Shows::Nothing) => Vec::new(),
+        (reply, Shows::Nothing) => plain(reply),
+        (Answer::Node(text), shows) => structure::node(text, shows, Place::InGroup),
+        (Answer::Definition(text) | Answer::Sync(Some(text)), shows) => {
+            structure::whole(text, shows)
+        }
         (reply, _) => plain(reply),
     }
 }
@@ -80,15 +88,6 @@ fn plain(reply: &Answer) -> Vec<u8> {
 
 fn line(text: &[u8]) -> Vec<u8> {
     [text, b"\n"].concat()
-}
-
-/// The server's own text, which ends with a newline as a rule.
-fn definition(text: &[u8]) -> Vec<u8> {
-    if text.ends_with(b"\n") {
-        text.to_vec()
-    } else {
-        line(text)
-    }
 }
 
 fn ping_line(endpoint: &Endpoint, took: Duration) -> Vec<u8> {

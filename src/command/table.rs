@@ -240,11 +240,8 @@ impl CommandRow {
         }
     }
 
-    const fn shows_definitions(self) -> Self {
-        Self {
-            shows: Shows::Definition,
-            ..self
-        }
+    const fn shows(self, shows: Shows) -> Self {
+        Self { shows, ..self }
     }
 
     pub(super) fn read(&self, words: &Words<'_>) -> Result<Draft, CommandError> {
@@ -370,17 +367,17 @@ pub const COMMANDS: &[CommandRow] = &[
     some("edit_script", "EditScriptCmd", script::edit_script)
         .says("PATH edit|pre_process|submit FILE|pre_process_file FILE|submit_file FILE [create_alias] [no_run]", "print a task's script, or run an edited one"),
 
-    node("get", 3).answered(NODE).answered_without_words(DEFINITION).within(600)
+    node("get", 3).answered(NODE).answered_without_words(DEFINITION).within(600).shows(Shows::Structure)
         .says("[PATH]", "print a definition, as the server wrote it"),
-    node("get_state", 5).answered(NODE).answered_without_words(DEFINITION)
+    node("get_state", 5).answered(NODE).answered_without_words(DEFINITION).shows(Shows::State)
         .says("[PATH]", "the same"),
-    node("migrate", 6).answered(NODE).answered_without_words(DEFINITION).within(120)
+    node("migrate", 6).answered(NODE).answered_without_words(DEFINITION).within(120).shows(Shows::Migration)
         .says("[PATH]", "the same"),
     node("job_gen", 1)
         .says("[PATH]", "submit the jobs that can run"),
     node("checkJobGenOnly", 2)
         .says("[PATH]", "generate jobs without running them (all suites must be begun again)"),
-    maybe("show", "ShowCmd", user::show).shows_definitions()
+    maybe("show", "ShowCmd", user::show).shows(Shows::Structure)
         .says("[defs|state|migrate]", "in a group: print the definition that the group got"),
 
     server("zombie_get", 9).answered(ZOMBIES)

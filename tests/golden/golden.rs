@@ -94,94 +94,44 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "--debug goes beside a command, as in 5.17.0",
     ),
     (
-        "get empty",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
         "get_state empty",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "migrate empty",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "suites not begun after checkJobGenOnly",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "begun again",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    ("get", "the server's own text, not ecFlow's print of it"),
-    (
-        "get suite",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "get family",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "get task",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "get_state",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "get_state suite",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "get_state family",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "get_state task",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    ("migrate", "the server's own text, not ecFlow's print of it"),
-    (
-        "migrate suite",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "migrate family",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "migrate task",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "get not a path",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "group get show",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "group get show state",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "group get show migrate",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "group get family show",
-        "the server's own text, not ecFlow's print of it",
+        "the server's variables come in its own order",
     ),
     (
         "group get task show state",
-        "the server's own text, not ecFlow's print of it",
-    ),
-    (
-        "group sync_full show",
-        "the server's own text, not ecFlow's print of it",
+        "the server's own text, without generated variables",
     ),
     (
         "begin quoted",

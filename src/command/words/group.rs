@@ -1,7 +1,7 @@
 //! The words of `--group`: several user commands in one request.
 
 use crate::command::draft::{Draft, Words};
-use crate::command::{CommandError, ServerQuery, Shows};
+use crate::command::{CommandError, ServerQuery};
 use crate::model::Repeat;
 use crate::wire::{AnswerClass, Request, Value};
 
@@ -50,8 +50,8 @@ pub(in crate::command) fn group(words: &Words<'_>, draft: &mut Draft) -> Result<
         draft.parts.push(child.legal);
         draft.repeat = worse(draft.repeat, child.repeat);
         draft.queries.extend(child.queries);
-        if child.shows == Shows::Definition {
-            draft.shows = Shows::Definition;
+        if member.class == "ShowCmd" {
+            draft.shows = child.shows;
         }
         commands.push(Request {
             class: member.class,

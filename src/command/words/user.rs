@@ -1,8 +1,8 @@
 //! The words of the commands for a server as a whole.
 
-use crate::command::CommandError;
 use crate::command::draft::TEXT;
 use crate::command::draft::{Draft, Words};
+use crate::command::{CommandError, Shows};
 use crate::model::Repeat;
 
 type Built = Result<(), CommandError>;
@@ -55,14 +55,17 @@ pub(in crate::command) fn node(api: i64, words: &Words<'_>, draft: &mut Draft) {
     );
 }
 
-pub(in crate::command) fn show(words: &Words<'_>, _: &mut Draft) -> Built {
-    match words.values[..] {
-        [] | [b"defs" | b"state" | b"migrate"] => Ok(()),
-        _ => Err(CommandError::words(
-            "show",
-            "takes defs, state or migrate, or nothing",
-        )),
-    }
+pub(in crate::command) fn show(words: &Words<'_>, draft: &mut Draft) -> Built {
+    draft.shows = match words.values[..] {
+        [] | [b"defs"] => Shows::Structure,
+        [b"state"] => Shows::State,
+        [b"migrate"] => Shows::Migration,
+        _ => {
+            let why = "takes defs, state or migrate, or nothing";
+            return Err(CommandError::words("show", why));
+        }
+    };
+    Ok(())
 }
 
 pub(in crate::command) fn begin(words: &Words<'_>, draft: &mut Draft) -> Built {

@@ -3,9 +3,10 @@
 /// What a client printed, without what differs from run to run.
 pub(crate) fn printed(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let lines = text.split('\n').map(|line| {
+    let lines = text.split('\n').filter(|line| !is_clock_line(line));
+    let lines = lines.map(|line| {
         let line = without_time_of_ping(line);
-        without_rates(&without_clock(&line))
+        without_counts(&without_rates(&without_clock(&line)))
     });
     without_ages(lines.collect())
 }
