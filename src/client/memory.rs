@@ -15,7 +15,7 @@ use crate::health::{
 };
 use crate::model::{HostIndex, Millis};
 use crate::sys::clock;
-use crate::sys::node_file::{self, NoFile, NodeFile};
+use crate::sys::node_file::{self, BootId, NoFile, NodeFile};
 
 /// The directory of last resort.
 const USUAL_DIRECTORY: &str = "/tmp";
@@ -28,7 +28,7 @@ const LATER: Millis = 1_000;
 #[derive(Default)]
 pub(super) struct Store {
     handle: Mutex<HealthTable>,
-    boot: OnceCell<[u8; 16]>,
+    boot: OnceCell<BootId>,
     /// The node's file could not be written, and is left alone until this time.
     unwritable_until: AtomicU64,
 }
@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// The boot of the node, once it could be read.
-    fn boot(&self) -> Option<[u8; 16]> {
+    fn boot(&self) -> Option<BootId> {
         if let Some(boot) = self.boot.get() {
             return Some(*boot);
         }
@@ -70,7 +70,7 @@ pub(super) struct Memory {
 enum Place {
     Nowhere,
     Handle,
-    Node { file: NodeFile, boot: [u8; 16] },
+    Node { file: NodeFile, boot: BootId },
 }
 
 impl Memory {
@@ -231,21 +231,20 @@ impl SharedHealth for View<'_> {
 }
 
 fn on_node(store: &Store, settings: &Settings) -> Option<Place> {
-    Some(Place::Node {
-        boot: store.boot()?,
-        file: file(settings)?,
-    })
+    let boot = store.boot()?;
+    let file = file(settings, boot)?;
+    Some(Place::Node { file, boot })
 }
 
-fn file(settings: &Settings) -> Option<NodeFile> {
+fn file(settings: &Settings, boot: BootId) -> Option<NodeFile> {
     let mut directories = settings.memory_directories.clone();
     directories.push(PathBuf::from(USUAL_DIRECTORY));
-    node_file::path(&directories, LONGEST_IMAGE)
+    node_file::path(&directories, boot, LONGEST_IMAGE)
 }
 
 /// What the node knows: nothing yet where there is no file, or one that is damaged; `None` where
 /// the file is not to be used.
-fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<HealthTable> {
+fn read(file: &NodeFile, boot: BootId, now: Millis) -> Option<HealthTable> {
     match file.read() {
         Ok(image) => Some(HealthTable::from_image(&image, boot, now).unwrap_or_default()),
         Err(NoFile::Absent) => Some(HealthTable::new()),
@@ -255,7 +254,7 @@ fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<HealthTable> {
 
 fn edit(
     file: &NodeFile,
-    boot: [u8; 16],
+    boot: BootId,
     now: Millis,
     change: &mut dyn FnMut(&mut HealthTable),
 ) -> Result<(), NoFile> {
@@ -272,7 +271,8 @@ pub(super) fn problem(settings: &Settings) -> Option<String> {
     if settings.memory.is_some_and(|kept| kept != Kept::Node) {
         return None;
     }
-    let Some(file) = file(settings) else {
+    let file = node_file::boot_id().and_then(|boot| file(settings, boot));
+    let Some(file) = file else {
         return Some("no directory for the node's memory: it is kept in the handle".into());
     };
     match file.inspect() {

@@ -37,14 +37,19 @@ impl From<io::Error> for NoFile {
     }
 }
 
-/// Where the file is: the first of `directories` that there is.
-pub(crate) fn path(directories: &[PathBuf], longest: usize) -> Option<NodeFile> {
+/// Where the file is: the first of `directories` that there is. Its name has what it holds for:
+/// the user, the boot of the node, and the network namespace, as in another one the same host and
+/// port are another server.
+pub(crate) fn path(directories: &[PathBuf], boot: BootId, longest: usize) -> Option<NodeFile> {
     let is_usable = |directory: &&PathBuf| directory.is_dir() && !is_shared_by_nodes(directory);
     let directory = directories.iter().find(is_usable)?;
     // SAFETY: geteuid has no preconditions.
     let user = unsafe { libc::geteuid() };
+    let [a, b, c, d, ..] = boot;
+    let boot = u32::from_be_bytes([a, b, c, d]);
+    let network = network_namespace();
     Some(NodeFile {
-        path: directory.join(format!("ecf_failover.{user}.memory")),
+        path: directory.join(format!("ecf_failover.{user}.{boot:08x}.{network}.memory")),
         user,
         longest,
     })
@@ -226,9 +231,18 @@ fn is_shared_by_nodes(_: &Path) -> bool {
     false
 }
 
+/// The number of this process's network namespace, or a word where there is none to be had.
+fn network_namespace() -> String {
+    let namespace = std::fs::metadata("/proc/self/ns/net");
+    namespace.map_or_else(|_| "net".into(), |file| file.ino().to_string())
+}
+
 /// What is another after every start of the machine.
+pub(crate) type BootId = [u8; 16];
+
+/// The one of now.
 #[cfg(target_os = "linux")]
-pub(crate) fn boot_id() -> Option<[u8; 16]> {
+pub(crate) fn boot_id() -> Option<BootId> {
     let text = super::file::read_regular(Path::new("/proc/sys/kernel/random/boot_id"), 64).ok()?;
     let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit());
     let digits: String = digits.map(|byte| char::from(*byte)).collect();
@@ -238,7 +252,7 @@ pub(crate) fn boot_id() -> Option<[u8; 16]> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn boot_id() -> Option<[u8; 16]> {
+pub(crate) fn boot_id() -> Option<BootId> {
     None
 }
 
@@ -269,7 +283,7 @@ mod tests {
     fn fresh(name: &str) -> Fresh {
         let directory = std::env::temp_dir().join(format!("ecf-{name}-{}", std::process::id()));
         assert!(fs::create_dir_all(&directory).is_ok());
-        let found = path(std::slice::from_ref(&directory), 100);
+        let found = path(std::slice::from_ref(&directory), [7; 16], 100);
         Fresh(found.unwrap_or(NodeFile {
             path: directory.join("nowhere"),
             user: 0,
@@ -321,6 +335,21 @@ mod tests {
         fs::remove_file(file.path()).ok();
         assert!(write(&file, b"mine"));
         assert!(format!("{:?}", strangers.read()).contains("another user's"));
+    }
+
+    #[test]
+    fn the_name_tells_user_boot_and_network() {
+        let one = fresh("name");
+        let directory = one.path().parent().map(Path::to_path_buf);
+        let other = path(&directory.into_iter().collect::<Vec<_>>(), [8; 16], 100);
+        let name = |file: &NodeFile| {
+            let name = file.path().file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        };
+        let network = network_namespace();
+        let wanted = format!("ecf_failover.{}.07070707.{network}.memory", one.user);
+        assert_eq!(name(&one), wanted);
+        assert!(other.is_some_and(|other| name(&other) != name(&one)));
     }
 
     #[test]

@@ -44,8 +44,7 @@ fn attempts(directory: &Path, primary: u16, backup: &Peer) -> u64 {
 fn place(name: &str) -> (PathBuf, PathBuf) {
     let directory = scratch("fast").join(name);
     fs::create_dir_all(&directory).unwrap();
-    let user = unsafe { libc::geteuid() };
-    let file = directory.join(format!("ecf_failover.{user}.memory"));
+    let file = namespace::memory_file(&directory, "memory");
     (directory, file)
 }
 
@@ -56,6 +55,37 @@ fn what_one_process_found_the_next_one_knows() {
     assert_eq!(attempts(&directory, primary, &backup), 2);
     assert_eq!(attempts(&directory, primary, &backup), 1);
     assert!(fs::metadata(file).unwrap().len() <= 4_096);
+}
+
+/// The same host and port is another server in another network namespace, as in a container.
+#[test]
+fn what_is_dead_in_one_network_namespace_is_not_in_another() {
+    testkit::needs!(Namespaces);
+    const PORT: u16 = 3141;
+    let this = "fast::memory::what_is_dead_in_one_network_namespace_is_not_in_another";
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("two-namespaces");
+    // In a namespace within this one nobody listens there.
+    let elsewhere = format!(
+        "rm -rf {directory}; mkdir -p {directory}; export XDG_RUNTIME_DIR={directory}; \
+         ! ECF_FAILOVER_PROFILE=fast ECF_HOST=127.0.0.1 ECF_PORT={PORT} ECF_NAME=/s/f/t \
+         ECF_PASS=p ECF_TIMEOUT=0.3 unshare -n sh -c 'ip link set lo up; {PROGRAM} --event=e'",
+        directory = directory.display()
+    );
+    if namespace::ran_inside(this, &elsewhere) {
+        return;
+    }
+    let found = fs::read_dir(&directory).unwrap().count();
+    assert!(found > 0, "the other namespace has a memory");
+    let ok = [Act::Answer(frame(replies::ok().as_bytes()))];
+    let listener = std::net::TcpListener::bind(("127.0.0.1", PORT)).unwrap();
+    let primary = Peer::taking(listener, &ok);
+    let backup = Peer::answering(&replies::ok());
+    for _ in 0..3 {
+        assert_eq!(attempts(&directory, PORT, &backup), 1);
+    }
+    assert_eq!(primary.finished().len(), 3, "all of them at the primary");
+    assert_eq!(backup.finished().len(), 0);
+    namespace::all_said();
 }
 
 /// A process that had no descriptor left for a moment has the node's memory again afterwards.
