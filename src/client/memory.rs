@@ -2,23 +2,21 @@
 //! or on the node. What cannot be kept on the node is kept in the handle.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
+use super::memory_place;
 use crate::config::{Memory as Kept, Profile, Settings};
 use crate::health::{
-    HealthTable, HostHealth, HostKey, LONGEST_IMAGE, Lease, NothingKnown, Observation, Permission,
-    SharedHealth,
+    HealthTable, HostHealth, HostKey, Lease, NothingKnown, Observation, Permission, SharedHealth,
 };
 use crate::model::{HostIndex, Millis};
 use crate::sys::clock;
-use crate::sys::node_file::{self, BootId, NoFile, NodeFile};
+use crate::sys::node_directory::{self, BootId};
+use crate::sys::node_file::{NoFile, NodeFile, is_a_lack};
 
-/// The directory of last resort.
-const USUAL_DIRECTORY: &str = "/tmp";
 /// A file that cannot be written is tried again after this time, in milliseconds.
 const TRY_AGAIN: Millis = 60_000;
 /// A turn that was not had comes again, in milliseconds.
@@ -40,11 +38,7 @@ impl Store {
 
     /// The file could not be written. What this process lacks for a moment says nothing of it.
     fn leave_alone(&self, why: &io::Error) {
-        let lacks = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
-        if why
-            .raw_os_error()
-            .is_none_or(|errno| !lacks.contains(&errno))
-        {
+        if !is_a_lack(why) {
             let until = clock::now() + TRY_AGAIN;
             self.unwritable_until.store(until, Ordering::Relaxed);
         }
@@ -55,7 +49,7 @@ impl Store {
         if let Some(boot) = self.boot.get() {
             return Some(*boot);
         }
-        let boot = node_file::boot_id()?;
+        let boot = node_directory::boot_id()?;
         Some(*self.boot.get_or_init(|| boot))
     }
 }
@@ -65,6 +59,8 @@ pub(super) struct Memory {
     kept: Place,
     /// From the command's clock to the node's.
     offset: i128,
+    /// Why it is not where it was asked for.
+    problem: Option<String>,
 }
 
 enum Place {
@@ -76,15 +72,39 @@ enum Place {
 impl Memory {
     /// The memory of a command that starts at `now` on its own clock.
     pub(super) fn new(store: &Store, settings: &Settings, now: Millis) -> Self {
+        let mut problem = None;
+        let mut on_node = || match on_node(store, settings) {
+            Ok(place) => place,
+            Err(why) => {
+                problem = why;
+                Place::Handle
+            }
+        };
         Self {
             kept: match (settings.profile, settings.memory) {
                 // It remembers nothing, and always begins at the primary.
                 (Profile::Ecflow, _) | (_, Some(Kept::Off)) => Place::Nowhere,
                 (_, Some(Kept::Handle)) => Place::Handle,
-                (_, Some(Kept::Node) | None) if store.is_unwritable() => Place::Handle,
-                (_, Some(Kept::Node) | None) => on_node(store, settings).unwrap_or(Place::Handle),
+                (_, Some(Kept::Node) | None) => on_node(),
             },
             offset: i128::from(clock::now()) - i128::from(now),
+            problem,
+        }
+    }
+
+    /// Why it is not in the directory that the user asked for.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Which one it is, for the report.
+    pub(super) fn told(&self, store: &Store) -> String {
+        match &self.kept {
+            Place::Nowhere => "off".into(),
+            Place::Node { file, .. } if !store.is_unwritable() => {
+                format!("node: {}", file.path().display())
+            }
+            Place::Handle | Place::Node { .. } => "handle".into(),
         }
     }
 
@@ -230,16 +250,16 @@ impl SharedHealth for View<'_> {
     }
 }
 
-fn on_node(store: &Store, settings: &Settings) -> Option<Place> {
-    let boot = store.boot()?;
-    let file = file(settings, boot)?;
-    Some(Place::Node { file, boot })
-}
-
-fn file(settings: &Settings, boot: BootId) -> Option<NodeFile> {
-    let mut directories = settings.memory_directories.clone();
-    directories.push(PathBuf::from(USUAL_DIRECTORY));
-    node_file::path(&directories, boot, LONGEST_IMAGE)
+/// The node's memory, or why it is not where the user asked for it.
+fn on_node(store: &Store, settings: &Settings) -> Result<Place, Option<String>> {
+    if store.is_unwritable() {
+        return Err(None);
+    }
+    let boot = store.boot().ok_or(None)?;
+    match memory_place::file(settings, boot) {
+        Ok(file) => Ok(Place::Node { file, boot }),
+        Err(why) => Err(settings.memory_directory.is_some().then_some(why)),
+    }
 }
 
 /// What the node knows: nothing yet where there is no file, or one that is damaged; `None` where
@@ -264,22 +284,4 @@ fn edit(
         change(&mut known);
         known.to_image(boot)
     })
-}
-
-/// Why the node's memory cannot be used, for a person who asks.
-pub(super) fn problem(settings: &Settings) -> Option<String> {
-    if settings.memory.is_some_and(|kept| kept != Kept::Node) {
-        return None;
-    }
-    let file = node_file::boot_id().and_then(|boot| file(settings, boot));
-    let Some(file) = file else {
-        return Some("no directory for the node's memory: it is kept in the handle".into());
-    };
-    match file.inspect() {
-        Ok(()) | Err(NoFile::Absent | NoFile::Taken) => None,
-        Err(NoFile::Unusable(why)) => Some(format!(
-            "{}: not usable as the node's memory: {why}; it is kept in the handle",
-            file.path().display()
-        )),
-    }
 }

@@ -8,6 +8,7 @@ mod hostlist;
 mod job_home;
 mod log;
 mod memory;
+mod memory_place;
 mod native;
 mod notes;
 mod refusal;

@@ -135,14 +135,19 @@ impl Session {
             ),
         );
         let mut report = Report::new(command.name, command.kind, now);
-        for warning in command.warnings {
+        let memory = Memory::new(&shared.memory, settings, now);
+        if settings.profile == Profile::Fast {
+            report.remembers(memory.told(&shared.memory));
+        }
+        let warnings = command.warnings.iter().map(String::as_str);
+        for warning in warnings.chain(memory.problem()) {
             report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
         Self {
             log,
             policy,
-            memory: Memory::new(&shared.memory, settings, now),
+            memory,
             hosts: vec![command.primary.clone()],
             keys: vec![HostKey::of(command.primary)],
             home: command.home.cloned(),
@@ -445,6 +450,10 @@ impl Session {
             return;
         }
         self.over = Some(status);
+        if self.settings().profile == Profile::Fast {
+            // Perhaps it could not be written meanwhile.
+            self.report.remembers(self.memory.told(&self.shared.memory));
+        }
         if status == Status::Timeout {
             let length = self.report.length(self.now);
             let (key, value) = self.settings().deadline(self.own_timeout, length);

@@ -37,24 +37,6 @@ impl From<io::Error> for NoFile {
     }
 }
 
-/// Where the file is: the first of `directories` that there is. Its name has what it holds for:
-/// the user, the boot of the node, and the network namespace, as in another one the same host and
-/// port are another server.
-pub(crate) fn path(directories: &[PathBuf], boot: BootId, longest: usize) -> Option<NodeFile> {
-    let is_usable = |directory: &&PathBuf| directory.is_dir() && !is_shared_by_nodes(directory);
-    let directory = directories.iter().find(is_usable)?;
-    // SAFETY: geteuid has no preconditions.
-    let user = unsafe { libc::geteuid() };
-    let [a, b, c, d, ..] = boot;
-    let boot = u32::from_be_bytes([a, b, c, d]);
-    let network = network_namespace();
-    Some(NodeFile {
-        path: directory.join(format!("ecf_failover.{user}.{boot:08x}.{network}.memory")),
-        user,
-        longest,
-    })
-}
-
 /// The file of one user.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeFile {
@@ -64,6 +46,15 @@ pub(crate) struct NodeFile {
 }
 
 impl NodeFile {
+    /// The file of a user, which is never longer than `longest` bytes.
+    pub(crate) fn new(path: PathBuf, user: u32, longest: usize) -> Self {
+        Self {
+            path,
+            user,
+            longest,
+        }
+    }
+
     /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -75,25 +66,30 @@ impl NodeFile {
         Ok(self.contents(&file)?)
     }
 
-    /// Whether it can be used, or could be made; makes nothing.
-    pub(crate) fn inspect(&self) -> Result<(), NoFile> {
-        if !may_write(self.longest) {
-            return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
-        }
+    /// Whether it can be used, or could be made; makes nothing. What the process lacks for a
+    /// moment says nothing of it.
+    pub(crate) fn inspect(&self) -> io::Result<()> {
         match self.open(libc::O_RDWR) {
             Ok(_) => Ok(()),
+            Err(why) if is_a_lack(&why) => Ok(()),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 let directory = self.path.parent().unwrap_or(Path::new("."));
-                let name =
-                    CString::new(directory.as_os_str().as_bytes()).map_err(io::Error::from)?;
+                let name = CString::new(directory.as_os_str().as_bytes())?;
+                let wanted = libc::W_OK | libc::X_OK;
+                let (here, as_effective) = (libc::AT_FDCWD, libc::AT_EACCESS);
                 // SAFETY: a NUL-terminated name.
-                match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
+                match unsafe { libc::faccessat(here, name.as_ptr(), wanted, as_effective) } {
                     0 => Ok(()),
-                    _ => Err(NoFile::Unusable(io::Error::last_os_error())),
+                    _ => Err(io::Error::last_os_error()),
                 }
             }
-            Err(why) => Err(NoFile::Unusable(why)),
+            Err(why) => Err(why),
         }
+    }
+
+    /// Whether this process may write it, as far as its own limit goes.
+    pub(crate) fn is_within_limit(&self) -> bool {
+        may_write(self.longest)
     }
 
     /// Replaces all of it by what `change` makes of it. Waits a few milliseconds for its turn,
@@ -102,7 +98,9 @@ impl NodeFile {
         if !may_write(self.longest) {
             return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
         }
-        let file = self.open(libc::O_RDWR | libc::O_CREAT)?;
+        // Where it cannot be made it is not merely absent.
+        let file = self.open(libc::O_RDWR | libc::O_CREAT);
+        let file = file.map_err(NoFile::Unusable)?;
         take_turn(&file)?;
         let written = self.replace(&file, change);
         // A child that was forked meanwhile has the descriptor, too: closing it is not enough.
@@ -161,6 +159,13 @@ impl NodeFile {
     }
 }
 
+/// Whether the process lacks descriptors or memory, perhaps for a moment only.
+pub(crate) fn is_a_lack(why: &io::Error) -> bool {
+    let lacks = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+    why.raw_os_error()
+        .is_some_and(|errno| lacks.contains(&errno))
+}
+
 /// Whether the process may write files of this length. One that may not is sent a signal for it.
 fn may_write(length: usize) -> bool {
     let mut limit = libc::rlimit {
@@ -190,72 +195,6 @@ fn take_turn(file: &File) -> Result<(), NoFile> {
     Err(NoFile::Taken)
 }
 
-/// File systems that several nodes see: what is true on one is not on another, and the server
-/// of one that hangs would hang a job.
-#[cfg(target_os = "linux")]
-fn is_shared_by_nodes(directory: &Path) -> bool {
-    /// By their magic numbers: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, GPFS, BeeGFS, OCFS2, GFS2,
-    /// and FUSE, which may be anything.
-    const SHARED: [u32; 12] = [
-        0x6969,
-        0x517b,
-        0xff53_4d42,
-        0xfe53_4d42,
-        0x5346_414f,
-        0x00c3_6400,
-        0x0bd0_0bd0,
-        0x4750_4653,
-        0x1983_0326,
-        0x7461_636f,
-        0x0116_1970,
-        0x6573_5546,
-    ];
-    let Ok(name) = CString::new(directory.as_os_str().as_bytes()) else {
-        return true;
-    };
-    // SAFETY: all zeros are a valid statfs.
-    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: a NUL-terminated name, and a writable place.
-    let outcome = unsafe { libc::statfs(name.as_ptr(), &raw mut system) };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "magic numbers have 32 bits"
-    )]
-    let magic = system.f_type as u32;
-    outcome == 0 && SHARED.contains(&magic)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_shared_by_nodes(_: &Path) -> bool {
-    false
-}
-
-/// The number of this process's network namespace, or a word where there is none to be had.
-fn network_namespace() -> String {
-    let namespace = std::fs::metadata("/proc/self/ns/net");
-    namespace.map_or_else(|_| "net".into(), |file| file.ino().to_string())
-}
-
-/// What is another after every start of the machine.
-pub(crate) type BootId = [u8; 16];
-
-/// The one of now.
-#[cfg(target_os = "linux")]
-pub(crate) fn boot_id() -> Option<BootId> {
-    let text = super::file::read_regular(Path::new("/proc/sys/kernel/random/boot_id"), 64).ok()?;
-    let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit());
-    let digits: String = digits.map(|byte| char::from(*byte)).collect();
-    u128::from_str_radix(&digits, 16)
-        .ok()
-        .map(u128::to_be_bytes)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn boot_id() -> Option<BootId> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -283,12 +222,9 @@ mod tests {
     fn fresh(name: &str) -> Fresh {
         let directory = std::env::temp_dir().join(format!("ecf-{name}-{}", std::process::id()));
         assert!(fs::create_dir_all(&directory).is_ok());
-        let found = path(std::slice::from_ref(&directory), [7; 16], 100);
-        Fresh(found.unwrap_or(NodeFile {
-            path: directory.join("nowhere"),
-            user: 0,
-            longest: 0,
-        }))
+        // SAFETY: geteuid has no preconditions.
+        let user = unsafe { libc::geteuid() };
+        Fresh(NodeFile::new(directory.join("x.memory"), user, 100))
     }
 
     fn write(file: &NodeFile, text: &[u8]) -> bool {
@@ -338,21 +274,6 @@ mod tests {
     }
 
     #[test]
-    fn the_name_tells_user_boot_and_network() {
-        let one = fresh("name");
-        let directory = one.path().parent().map(Path::to_path_buf);
-        let other = path(&directory.into_iter().collect::<Vec<_>>(), [8; 16], 100);
-        let name = |file: &NodeFile| {
-            let name = file.path().file_name().unwrap_or_default();
-            name.to_string_lossy().into_owned()
-        };
-        let network = network_namespace();
-        let wanted = format!("ecf_failover.{}.07070707.{network}.memory", one.user);
-        assert_eq!(name(&one), wanted);
-        assert!(other.is_some_and(|other| name(&other) != name(&one)));
-    }
-
-    #[test]
     fn one_that_is_too_long_becomes_what_is_written() {
         let file = fresh("long");
         assert!(write(&file, b"mine") && fs::write(file.path(), [0; 5_000]).is_ok());
@@ -376,12 +297,5 @@ mod tests {
         assert_eq!(file.read().ok().as_deref(), Some(&b"before"[..]));
         drop(stopped);
         assert!(write(&file, b"after"));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_boot_id_stays_as_long_as_the_machine_runs() {
-        assert!(boot_id().is_some());
-        assert_eq!(boot_id(), boot_id());
     }
 }

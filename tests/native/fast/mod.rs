@@ -4,6 +4,7 @@
 mod memory;
 mod network;
 mod node;
+mod place;
 mod reach;
 mod servers;
 
