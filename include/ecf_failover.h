@@ -41,9 +41,10 @@
  *   localhost need no look-up. No descriptor stays open between calls, and none that is open
  *   during a call is inherited by a program that is executed.
  * Files. With ECF_FAILOVER_PROFILE=fast, and unless ECF_FAILOVER_MEMORY says otherwise, what is
- *   known of dead hosts is kept in a file of 4 KiB at most, in ECF_FAILOVER_MEMORY_DIR, else in
- *   the first of XDG_RUNTIME_DIR, /dev/shm and /tmp that can be used. It is never waited for,
- *   and decides only the order of hosts and pauses.
+ *   known of dead hosts is kept in a file of 4 KiB at most, and which backup has which job in
+ *   one of 64 KiB at most, in ECF_FAILOVER_MEMORY_DIR, else in the first of XDG_RUNTIME_DIR,
+ *   /dev/shm and /tmp that can be used. They are never waited for, and decide only the order of
+ *   hosts and pauses.
  * Callbacks. They run on the calling thread with no lock held, may use any handle, and must
  *   not throw or longjmp.
  * Time. Keys count in seconds and take fractions, arguments named *_ms in milliseconds.

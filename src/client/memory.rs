@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
+use super::job_home::NodeHomes;
 use super::memory_place;
 use crate::config::{Memory as Kept, Profile, Settings};
 use crate::health::{
@@ -61,6 +62,7 @@ pub(super) struct Memory {
     offset: i128,
     /// Why it is not where it was asked for.
     problem: Option<String>,
+    homes: Option<NodeHomes>,
 }
 
 enum Place {
@@ -80,16 +82,30 @@ impl Memory {
                 Place::Handle
             }
         };
+        let kept = match (settings.profile, settings.memory) {
+            (_, Some(Kept::Off)) | (Profile::Ecflow, None) => Place::Nowhere,
+            (_, Some(Kept::Handle)) => Place::Handle,
+            (_, Some(Kept::Node)) | (Profile::Fast, None) => on_node(),
+        };
+        let homes = match &kept {
+            Place::Node { file, boot } => Some(NodeHomes::beside(file, *boot)),
+            Place::Nowhere | Place::Handle => None,
+        };
         Self {
-            kept: match (settings.profile, settings.memory) {
-                // It remembers nothing, and always begins at the primary.
-                (Profile::Ecflow, _) | (_, Some(Kept::Off)) => Place::Nowhere,
-                (_, Some(Kept::Handle)) => Place::Handle,
-                (_, Some(Kept::Node) | None) => on_node(),
+            kept: match settings.profile {
+                // It remembers nothing of hosts, and always begins at the primary.
+                Profile::Ecflow => Place::Nowhere,
+                Profile::Fast => kept,
             },
             offset: i128::from(clock::now()) - i128::from(now),
             problem,
+            homes,
         }
+    }
+
+    /// What the node knows of jobs.
+    pub(super) fn homes(&self) -> Option<&NodeHomes> {
+        self.homes.as_ref()
     }
 
     /// Why it is not in the directory that the user asked for.

@@ -67,7 +67,7 @@ impl Client {
                 host_lists: Mutex::default(),
                 addresses: AddressBook::default(),
                 memory: memory::Store::default(),
-                home: Mutex::new(None),
+                home: job_home::HandleHome::default(),
                 sender: Sender::default(),
                 refusal: Mutex::default(),
             }),

@@ -55,6 +55,11 @@ impl NodeFile {
         }
     }
 
+    /// The file beside it whose name ends otherwise.
+    pub(crate) fn beside(&self, end: &str, longest: usize) -> Self {
+        Self::new(self.path.with_extension(end), self.user, longest)
+    }
+
     /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -109,6 +114,38 @@ impl NodeFile {
         Ok(written?)
     }
 
+    /// The part at an offset, which is shorter where the file ends.
+    pub(crate) fn read_part(&self, offset: u64, length: usize) -> Result<Vec<u8>, NoFile> {
+        let file = self.open(libc::O_RDONLY)?;
+        Ok(read_at(&file, offset, length)?)
+    }
+
+    /// Writes into a part what `change` makes of it: pieces, each with its place. They have to be
+    /// believed one by one, for where another process has been stopped in its turn this one goes
+    /// on without.
+    pub(crate) fn edit_part<const PIECE: usize>(
+        &self,
+        offset: u64,
+        length: usize,
+        change: impl FnOnce(&[u8]) -> Vec<(usize, [u8; PIECE])>,
+    ) -> Result<(), NoFile> {
+        if !may_write(self.longest) {
+            return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
+        }
+        let file = self.open(libc::O_RDWR | libc::O_CREAT);
+        let file = file.map_err(NoFile::Unusable)?;
+        if let Err(NoFile::Unusable(why)) = take_turn(&file) {
+            return Err(NoFile::Unusable(why));
+        }
+        let written = read_at(&file, offset, length).and_then(|part| {
+            let mut pieces = change(&part).into_iter();
+            pieces.try_for_each(|(at, piece)| file.write_all_at(&piece, offset + at as u64))
+        });
+        // SAFETY: the descriptor is open.
+        unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+        Ok(written?)
+    }
+
     fn replace(&self, file: &File, change: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> io::Result<()> {
         let before = self.contents(file)?;
         let after = change(&before);
@@ -122,18 +159,7 @@ impl NodeFile {
 
     /// All of it, and of one that is too long a byte more than there should be.
     fn contents(&self, file: &File) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; self.longest + 1];
-        let mut length = 0;
-        loop {
-            match file.read_at(&mut bytes[length..], length as u64) {
-                Ok(0) => break,
-                Ok(count) => length += count,
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(why),
-            }
-        }
-        bytes.truncate(length);
-        Ok(bytes)
+        read_at(file, 0, self.longest + 1)
     }
 
     /// Opens it if it is this user's own regular file, which nobody else may write or read, on
@@ -157,6 +183,21 @@ impl NodeFile {
             None => Ok(file),
         }
     }
+}
+
+fn read_at(file: &File, offset: u64, longest: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; longest];
+    let mut length = 0;
+    while length < longest {
+        match file.read_at(&mut bytes[length..], offset + length as u64) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(why),
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// Whether the process lacks descriptors or memory, perhaps for a moment only.
@@ -280,6 +321,25 @@ mod tests {
         assert_eq!(file.read().map(|bytes| bytes.len()).ok(), Some(101));
         assert!(write(&file, b"mine"));
         assert_eq!(file.read().ok().as_deref(), Some(&b"mine"[..]));
+    }
+
+    #[test]
+    fn a_part_is_written_also_while_another_process_is_stopped_in_its_turn() {
+        let file = fresh("part");
+        let put = |at: usize, byte: u8| {
+            let edited = file.edit_part(50, 20, |_| vec![(at, [byte; 4])]);
+            edited.is_ok()
+        };
+        assert!(put(16, 1));
+        let stopped = file.open(libc::O_RDWR);
+        assert!(stopped.as_ref().is_ok_and(|it| take_turn(it).is_ok()));
+        assert!(put(4, 2));
+        drop(stopped);
+        let part = file.read_part(50, 20).unwrap_or_default();
+        assert_eq!(part[..8], [0, 0, 0, 0, 2, 2, 2, 2]);
+        assert_eq!(part[16..], [1; 4]);
+        assert_eq!(file.read_part(60, 20).map(|part| part.len()).ok(), Some(10));
+        assert_eq!(file.read_part(500, 20).ok().as_deref(), Some(&[][..]));
     }
 
     #[test]
