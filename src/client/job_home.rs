@@ -3,7 +3,7 @@
 
 use parking_lot::Mutex;
 
-use crate::health::{HostKey, JobKey, LONGEST_HOMES, SHELF};
+use crate::health::{HostKey, JobKey, SHELF};
 use crate::model::{Endpoint, TaskIdentity};
 use crate::sys::clock;
 use crate::sys::node_directory::BootId;
@@ -20,12 +20,8 @@ pub(super) struct NodeHomes {
 }
 
 impl NodeHomes {
-    /// It lies beside the file of what is known of hosts.
-    pub(super) fn beside(hosts: &NodeFile, boot: BootId) -> Self {
-        Self {
-            file: hosts.beside("jobs", LONGEST_HOMES),
-            boot,
-        }
+    pub(super) fn new(file: NodeFile, boot: BootId) -> Self {
+        Self { file, boot }
     }
 
     fn find(&self, task: &TaskIdentity) -> Option<HostKey> {

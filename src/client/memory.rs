@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
 use super::job_home::NodeHomes;
-use super::memory_place;
+use super::memory_place::{self, Files};
 use crate::config::{Memory as Kept, Profile, Settings};
 use crate::health::{
     HealthTable, HostHealth, HostKey, Lease, NothingKnown, Observation, Permission, SharedHealth,
@@ -74,9 +74,13 @@ enum Place {
 impl Memory {
     /// The memory of a command that starts at `now` on its own clock.
     pub(super) fn new(store: &Store, settings: &Settings, now: Millis) -> Self {
-        let mut problem = None;
+        let (mut problem, mut homes) = (None, None);
         let mut on_node = || match on_node(store, settings) {
-            Ok(place) => place,
+            Ok((files, boot)) => {
+                homes = Some(NodeHomes::new(files.jobs, boot));
+                let file = files.hosts;
+                Place::Node { file, boot }
+            }
             Err(why) => {
                 problem = why;
                 Place::Handle
@@ -86,10 +90,6 @@ impl Memory {
             (_, Some(Kept::Off)) | (Profile::Ecflow, None) => Place::Nowhere,
             (_, Some(Kept::Handle)) => Place::Handle,
             (_, Some(Kept::Node)) | (Profile::Fast, None) => on_node(),
-        };
-        let homes = match &kept {
-            Place::Node { file, boot } => Some(NodeHomes::beside(file, *boot)),
-            Place::Nowhere | Place::Handle => None,
         };
         Self {
             kept: match settings.profile {
@@ -267,13 +267,13 @@ impl SharedHealth for View<'_> {
 }
 
 /// The node's memory, or why it is not where the user asked for it.
-fn on_node(store: &Store, settings: &Settings) -> Result<Place, Option<String>> {
+fn on_node(store: &Store, settings: &Settings) -> Result<(Files, BootId), Option<String>> {
     if store.is_unwritable() {
         return Err(None);
     }
     let boot = store.boot().ok_or(None)?;
-    match memory_place::file(settings, boot) {
-        Ok(file) => Ok(Place::Node { file, boot }),
+    match memory_place::files(settings, boot) {
+        Ok(files) => Ok((files, boot)),
         Err(why) => Err(settings.memory_directory.is_some().then_some(why)),
     }
 }

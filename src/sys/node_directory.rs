@@ -31,13 +31,13 @@ pub(crate) fn name(boot: BootId) -> String {
     format!("ecf_failover.{}.{boot:08x}.{network}", user())
 }
 
-/// The file of a name there, if it can be used, or could be made; makes nothing.
-pub(crate) fn file(
+/// The files of these names and longest lengths there, if they can be used, or could be made;
+/// makes nothing.
+pub(crate) fn files<const COUNT: usize>(
     directory: &Path,
     owner: Owner,
-    name: &str,
-    longest: usize,
-) -> io::Result<NodeFile> {
+    wanted: [(&str, usize); COUNT],
+) -> io::Result<[NodeFile; COUNT]> {
     let wrong = |why: &str| Err(io::Error::other(why));
     if !directory.is_absolute() {
         return wrong("not an absolute path");
@@ -52,9 +52,12 @@ pub(crate) fn file(
     if is_shared_by_nodes(directory) {
         return wrong("on a file system that nodes share");
     }
-    let file = NodeFile::new(directory.join(name), user(), longest);
-    file.inspect()?;
-    Ok(file)
+    for (name, longest) in wanted {
+        let file = NodeFile::new(directory.join(name), user(), longest);
+        file.inspect()
+            .map_err(|why| io::Error::new(why.kind(), format!("{name}: {why}")))?;
+    }
+    Ok(wanted.map(|(name, longest)| NodeFile::new(directory.join(name), user(), longest)))
 }
 
 fn user() -> u32 {
@@ -139,9 +142,12 @@ mod tests {
 
     #[test]
     fn a_directory_that_cannot_be_used_says_why_and_nothing_is_made() {
-        let told = |directory: &str, owner| match file(Path::new(directory), owner, "x.memory", 9) {
-            Ok(file) => format!("{} is used", file.path().display()),
-            Err(why) => why.to_string(),
+        let told = |directory: &str, owner| {
+            let wanted = [("x.memory", 9), ("x.jobs", 9)];
+            match files(Path::new(directory), owner, wanted) {
+                Ok([file, _]) => format!("{} is used", file.path().display()),
+                Err(why) => why.to_string(),
+            }
         };
         assert!(told("tmp", Owner::Anybody).contains("absolute"));
         assert!(told("/nowhere/at/all", Owner::Anybody).contains("No such"));

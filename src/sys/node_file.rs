@@ -55,11 +55,6 @@ impl NodeFile {
         }
     }
 
-    /// The file beside it whose name ends otherwise.
-    pub(crate) fn beside(&self, end: &str, longest: usize) -> Self {
-        Self::new(self.path.with_extension(end), self.user, longest)
-    }
-
     /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path

@@ -97,6 +97,9 @@ fn a_directory_that_cannot_be_used_leads_to_the_next() {
     fs::create_dir(&file).unwrap();
     assert_eq!(hosts.report(&[])["memory"], at(tmp));
     assert_eq!(hosts.report(&[])["attempts_made"], 1);
+    fs::remove_dir(&file).unwrap();
+    fs::create_dir(namespace::memory_file(shm, "jobs")).unwrap();
+    assert_eq!(hosts.report(&[])["memory"], at(tmp), "half of it");
     fs::remove_file(namespace::memory_file(tmp, "memory")).unwrap();
     namespace::all_said();
 }
