@@ -41,8 +41,10 @@
  *   localhost need no look-up. No descriptor stays open between calls, and none that is open
  *   during a call is inherited by a program that is executed.
  * Files. With ECF_FAILOVER_PROFILE=fast, and unless ECF_FAILOVER_MEMORY says otherwise, what is
- *   known of dead hosts is kept in a file of 4 KiB at most in XDG_RUNTIME_DIR, TMPDIR or /tmp.
- *   It is never waited for, and decides only the order of hosts and pauses.
+ *   known of dead hosts is kept in a file of 4 KiB at most, and which backup has which job in
+ *   one of 64 KiB at most, in ECF_FAILOVER_MEMORY_DIR, else in the first of XDG_RUNTIME_DIR,
+ *   /dev/shm and /tmp that can be used. They are never waited for, and decide only the order of
+ *   hosts and pauses.
  * Callbacks. They run on the calling thread with no lock held, may use any handle, and must
  *   not throw or longjmp.
  * Time. Keys count in seconds and take fractions, arguments named *_ms in milliseconds.
@@ -699,9 +701,10 @@ uint32_t ecf_reply_attempts(const struct ecf_reply *reply);
 /**
  * The report, as JSON in UTF-8. Its first line holds the summary. Members: summary, status,
  * status_number, command, kind, length_ms, answered_by, may_hold_copy (hosts that were sent
- * the command and did not confirm it), warnings, attempts_made, attempts_omitted, and
- * attempts: for each one number, host, port, stage, outcome, errno, start_ms, length_ms, note.
- * Members may be added. "" for NULL. Valid until ecf_reply_free.
+ * the command and did not confirm it), warnings, attempts_made, attempts_omitted,
+ * memory (profile fast: `node: FILE`, `handle` or `off`), and attempts: for each one number,
+ * host, port, stage, outcome, errno, start_ms, length_ms, note. Members may be added. "" for
+ * NULL. Valid until ecf_reply_free.
  *
  * @since 0.1.0
  */

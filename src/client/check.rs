@@ -1,6 +1,6 @@
 //! What is wrong with a client's settings, told without sending anything.
 
-use super::{Client, hostlist, memory, native};
+use super::{Client, hostlist, memory_place, native};
 use crate::config::Profile;
 
 impl Client {
@@ -11,7 +11,7 @@ impl Client {
         let settings = configuration.settings();
         let mut lines: Vec<_> = configuration.problems().map(ToString::to_string).collect();
         if settings.profile == Profile::Fast {
-            lines.extend(memory::problem(settings));
+            lines.extend(memory_place::problem(settings));
         }
         lines.extend(hostlist::inspect(settings, settings.port).problems);
         let native = native::problems(settings, &self.shared.sender);

@@ -153,7 +153,7 @@ pub(super) fn delegated<'a>(
         secrets: None,
         warnings: &[],
         connections: Connections::ByCaller,
-        home: None,
+        job: None,
     }
 }
 

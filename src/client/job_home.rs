@@ -1,50 +1,112 @@
-//! The backup that has a job: the one that took its init.
+//! The host that has a job: the one that took its init. A handle knows that of its last job,
+//! whoever it was; the node knows the backups that have one.
 
-use super::Client;
-use super::native::NativeCommand;
-use super::reply::Reply;
-use crate::command::Purpose;
-use crate::config::{Memory, Profile, Settings};
-use crate::model::{Endpoint, Kind, Status, TaskIdentity};
+use parking_lot::Mutex;
 
-/// The backup that took a job's init: it has the job, so it is preferred from then on.
-pub(super) struct JobHome {
-    job: TaskIdentity,
-    endpoint: Endpoint,
+use crate::health::{HostKey, JobKey, SHELF};
+use crate::model::{Endpoint, TaskIdentity};
+use crate::sys::clock;
+use crate::sys::node_directory::BootId;
+use crate::sys::node_file::NodeFile;
+
+/// What a handle knows: its last job, and who took it.
+#[derive(Default)]
+pub(super) struct HandleHome(Mutex<Option<(TaskIdentity, Endpoint)>>);
+
+/// The file of the node's jobs.
+pub(super) struct NodeHomes {
+    file: NodeFile,
+    boot: BootId,
 }
 
-impl JobHome {
-    /// Whether it is of the job that speaks now; its process id may be told in other words.
-    fn is_of(&self, task: &TaskIdentity) -> bool {
-        let other = TaskIdentity {
-            remote_id: self.job.remote_id.clone(),
-            ..task.clone()
-        };
-        self.job == other
+impl NodeHomes {
+    pub(super) fn new(file: NodeFile, boot: BootId) -> Self {
+        Self { file, boot }
+    }
+
+    fn find(&self, task: &TaskIdentity) -> Option<HostKey> {
+        let job = JobKey::of(task, self.boot);
+        let shelf = self.file.read_part(job.shelf(), SHELF).ok()?;
+        job.home(&shelf, clock::now())
+    }
+
+    fn remember(&self, task: &TaskIdentity, host: HostKey) {
+        let job = JobKey::of(task, self.boot);
+        let remembered = |shelf: &[u8]| vec![job.remembered(shelf, host, clock::now())];
+        // Where it cannot be written the handle knows it all the same.
+        self.file.edit_part(job.shelf(), SHELF, remembered).ok();
+    }
+
+    fn forget(&self, task: &TaskIdentity) {
+        let job = JobKey::of(task, self.boot);
+        let forgotten = |shelf: &[u8]| job.forgotten(shelf, clock::now());
+        self.file.edit_part(job.shelf(), SHELF, forgotten).ok();
     }
 }
 
-impl Client {
-    /// The backup that took this job's init.
-    pub(super) fn home(&self, native: &NativeCommand, settings: &Settings) -> Option<Endpoint> {
-        if native.command.kind != Kind::Task || settings.memory == Some(Memory::Off) {
-            return None;
-        }
-        let home = self.shared.home.lock();
-        let home = home.as_ref().filter(|home| home.is_of(&settings.task))?;
-        (home.endpoint != native.primary).then(|| home.endpoint.clone())
-    }
+/// The host that has a job.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) host: HostKey,
+    /// Its name, where this handle knows it.
+    pub(super) name: Option<String>,
+}
 
-    pub(super) fn remember_home(&self, native: &NativeCommand, settings: &Settings, reply: &Reply) {
-        if settings.profile == Profile::Fast
-            && native.command.purpose == Purpose::JobBegin
-            && reply.status == Status::Ok
-        {
-            let endpoint = reply.answered_by.clone();
-            *self.shared.home.lock() = endpoint.map(|endpoint| JobHome {
-                job: settings.task.clone(),
-                endpoint,
+/// What is known of a command's job.
+pub(super) struct JobHomes<'a> {
+    pub(super) task: &'a TaskIdentity,
+    pub(super) primary: HostKey,
+    pub(super) handle: &'a HandleHome,
+    pub(super) node: Option<&'a NodeHomes>,
+}
+
+impl JobHomes<'_> {
+    /// Who has it, as far as that is known.
+    pub(super) fn find(&self) -> Option<Home> {
+        let known = self.handle.0.lock().clone();
+        if let Some((_, host)) = known.filter(|(job, _)| is_same(job, self.task)) {
+            return Some(Home {
+                host: HostKey::of(&host),
+                name: Some(host.to_string()),
             });
         }
+        let host = self.node?.find(self.task)?;
+        Some(Home { host, name: None })
     }
+
+    /// It has begun: a host took its init. `before` had it so far.
+    pub(super) fn begun(&self, host: &Endpoint, before: Option<&Home>) {
+        *self.handle.0.lock() = Some((self.task.clone(), host.clone()));
+        let key = HostKey::of(host);
+        match self.node {
+            Some(node) if key != self.primary => node.remember(self.task, key),
+            _ => self.forget_on_node(before),
+        }
+    }
+
+    /// It has ended; `before` had it.
+    pub(super) fn ended(&self, before: Option<&Home>) {
+        let mut known = self.handle.0.lock();
+        known.take_if(|(job, _)| is_same(job, self.task));
+        drop(known);
+        self.forget_on_node(before);
+    }
+
+    /// Only backups are known there.
+    fn forget_on_node(&self, before: Option<&Home>) {
+        if let Some(node) = self.node
+            && before.is_some_and(|before| before.host != self.primary)
+        {
+            node.forget(self.task);
+        }
+    }
+}
+
+/// Whether two are the same job; its process id may be told in other words.
+fn is_same(one: &TaskIdentity, other: &TaskIdentity) -> bool {
+    let other = TaskIdentity {
+        remote_id: one.remote_id.clone(),
+        ..other.clone()
+    };
+    *one == other
 }

@@ -2,23 +2,22 @@
 //! or on the node. What cannot be kept on the node is kept in the handle.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
+use super::job_home::NodeHomes;
+use super::memory_place::{self, Files};
 use crate::config::{Memory as Kept, Profile, Settings};
 use crate::health::{
-    HealthTable, HostHealth, HostKey, LONGEST_IMAGE, Lease, NothingKnown, Observation, Permission,
-    SharedHealth,
+    HealthTable, HostHealth, HostKey, Lease, NothingKnown, Observation, Permission, SharedHealth,
 };
 use crate::model::{HostIndex, Millis};
 use crate::sys::clock;
-use crate::sys::node_file::{self, NoFile, NodeFile};
+use crate::sys::node_directory::{self, BootId};
+use crate::sys::node_file::{NoFile, NodeFile, is_a_lack};
 
-/// The directory of last resort.
-const USUAL_DIRECTORY: &str = "/tmp";
 /// A file that cannot be written is tried again after this time, in milliseconds.
 const TRY_AGAIN: Millis = 60_000;
 /// A turn that was not had comes again, in milliseconds.
@@ -28,7 +27,7 @@ const LATER: Millis = 1_000;
 #[derive(Default)]
 pub(super) struct Store {
     handle: Mutex<HealthTable>,
-    boot: OnceCell<[u8; 16]>,
+    boot: OnceCell<BootId>,
     /// The node's file could not be written, and is left alone until this time.
     unwritable_until: AtomicU64,
 }
@@ -40,22 +39,18 @@ impl Store {
 
     /// The file could not be written. What this process lacks for a moment says nothing of it.
     fn leave_alone(&self, why: &io::Error) {
-        let lacks = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
-        if why
-            .raw_os_error()
-            .is_none_or(|errno| !lacks.contains(&errno))
-        {
+        if !is_a_lack(why) {
             let until = clock::now() + TRY_AGAIN;
             self.unwritable_until.store(until, Ordering::Relaxed);
         }
     }
 
     /// The boot of the node, once it could be read.
-    fn boot(&self) -> Option<[u8; 16]> {
+    fn boot(&self) -> Option<BootId> {
         if let Some(boot) = self.boot.get() {
             return Some(*boot);
         }
-        let boot = node_file::boot_id()?;
+        let boot = node_directory::boot_id()?;
         Some(*self.boot.get_or_init(|| boot))
     }
 }
@@ -65,26 +60,67 @@ pub(super) struct Memory {
     kept: Place,
     /// From the command's clock to the node's.
     offset: i128,
+    /// Why it is not where it was asked for.
+    problem: Option<String>,
+    homes: Option<NodeHomes>,
 }
 
 enum Place {
     Nowhere,
     Handle,
-    Node { file: NodeFile, boot: [u8; 16] },
+    Node { file: NodeFile, boot: BootId },
 }
 
 impl Memory {
     /// The memory of a command that starts at `now` on its own clock.
     pub(super) fn new(store: &Store, settings: &Settings, now: Millis) -> Self {
+        let (mut problem, mut homes) = (None, None);
+        let mut on_node = || match on_node(store, settings) {
+            Ok((files, boot)) => {
+                homes = Some(NodeHomes::new(files.jobs, boot));
+                let file = files.hosts;
+                Place::Node { file, boot }
+            }
+            Err(why) => {
+                problem = why;
+                Place::Handle
+            }
+        };
+        let kept = match (settings.profile, settings.memory) {
+            (_, Some(Kept::Off)) | (Profile::Ecflow, None) => Place::Nowhere,
+            (_, Some(Kept::Handle)) => Place::Handle,
+            (_, Some(Kept::Node)) | (Profile::Fast, None) => on_node(),
+        };
         Self {
-            kept: match (settings.profile, settings.memory) {
-                // It remembers nothing, and always begins at the primary.
-                (Profile::Ecflow, _) | (_, Some(Kept::Off)) => Place::Nowhere,
-                (_, Some(Kept::Handle)) => Place::Handle,
-                (_, Some(Kept::Node) | None) if store.is_unwritable() => Place::Handle,
-                (_, Some(Kept::Node) | None) => on_node(store, settings).unwrap_or(Place::Handle),
+            kept: match settings.profile {
+                // It remembers nothing of hosts, and always begins at the primary.
+                Profile::Ecflow => Place::Nowhere,
+                Profile::Fast => kept,
             },
             offset: i128::from(clock::now()) - i128::from(now),
+            problem,
+            homes,
+        }
+    }
+
+    /// What the node knows of jobs.
+    pub(super) fn homes(&self) -> Option<&NodeHomes> {
+        self.homes.as_ref()
+    }
+
+    /// Why it is not in the directory that the user asked for.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Which one it is, for the report.
+    pub(super) fn told(&self, store: &Store) -> String {
+        match &self.kept {
+            Place::Nowhere => "off".into(),
+            Place::Node { file, .. } if !store.is_unwritable() => {
+                format!("node: {}", file.path().display())
+            }
+            Place::Handle | Place::Node { .. } => "handle".into(),
         }
     }
 
@@ -230,22 +266,21 @@ impl SharedHealth for View<'_> {
     }
 }
 
-fn on_node(store: &Store, settings: &Settings) -> Option<Place> {
-    Some(Place::Node {
-        boot: store.boot()?,
-        file: file(settings)?,
-    })
-}
-
-fn file(settings: &Settings) -> Option<NodeFile> {
-    let mut directories = settings.memory_directories.clone();
-    directories.push(PathBuf::from(USUAL_DIRECTORY));
-    node_file::path(&directories, LONGEST_IMAGE)
+/// The node's memory, or why it is not where the user asked for it.
+fn on_node(store: &Store, settings: &Settings) -> Result<(Files, BootId), Option<String>> {
+    if store.is_unwritable() {
+        return Err(None);
+    }
+    let boot = store.boot().ok_or(None)?;
+    match memory_place::files(settings, boot) {
+        Ok(files) => Ok((files, boot)),
+        Err(why) => Err(settings.memory_directory.is_some().then_some(why)),
+    }
 }
 
 /// What the node knows: nothing yet where there is no file, or one that is damaged; `None` where
 /// the file is not to be used.
-fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<HealthTable> {
+fn read(file: &NodeFile, boot: BootId, now: Millis) -> Option<HealthTable> {
     match file.read() {
         Ok(image) => Some(HealthTable::from_image(&image, boot, now).unwrap_or_default()),
         Err(NoFile::Absent) => Some(HealthTable::new()),
@@ -255,7 +290,7 @@ fn read(file: &NodeFile, boot: [u8; 16], now: Millis) -> Option<HealthTable> {
 
 fn edit(
     file: &NodeFile,
-    boot: [u8; 16],
+    boot: BootId,
     now: Millis,
     change: &mut dyn FnMut(&mut HealthTable),
 ) -> Result<(), NoFile> {
@@ -265,21 +300,4 @@ fn edit(
         change(&mut known);
         known.to_image(boot)
     })
-}
-
-/// Why the node's memory cannot be used, for a person who asks.
-pub(super) fn problem(settings: &Settings) -> Option<String> {
-    if settings.memory.is_some_and(|kept| kept != Kept::Node) {
-        return None;
-    }
-    let Some(file) = file(settings) else {
-        return Some("no directory for the node's memory: it is kept in the handle".into());
-    };
-    match file.inspect() {
-        Ok(()) | Err(NoFile::Absent | NoFile::Taken) => None,
-        Err(NoFile::Unusable(why)) => Some(format!(
-            "{}: not usable as the node's memory: {why}; it is kept in the handle",
-            file.path().display()
-        )),
-    }
 }

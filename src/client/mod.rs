@@ -8,6 +8,7 @@ mod hostlist;
 mod job_home;
 mod log;
 mod memory;
+mod memory_place;
 mod native;
 mod notes;
 mod refusal;
@@ -66,7 +67,7 @@ impl Client {
                 host_lists: Mutex::default(),
                 addresses: AddressBook::default(),
                 memory: memory::Store::default(),
-                home: Mutex::new(None),
+                home: job_home::HandleHome::default(),
                 sender: Sender::default(),
                 refusal: Mutex::default(),
             }),

@@ -9,6 +9,7 @@ use super::run::{self, Clock, SystemClock};
 use super::session::CommandView;
 use crate::command::{self, CommandLine, Purpose};
 use crate::config::Profile;
+use crate::model::Kind;
 use crate::net::Connector;
 use crate::policy::Connections;
 
@@ -52,7 +53,6 @@ impl Client {
                 return session.into_reply(refusal.text);
             }
         };
-        let home = self.home(&native, settings);
         let command = CommandView {
             name: native.command.name,
             kind: native.command.kind,
@@ -61,13 +61,13 @@ impl Client {
             attempt_limit: native.attempt_limit(),
             timeout: match native.command.purpose {
                 Purpose::Progress => settings.progress_timeout,
-                Purpose::JobBegin | Purpose::Control => None,
+                Purpose::JobBegin | Purpose::JobEnd | Purpose::Control => None,
             },
             debug: native.debug,
             secrets: Some(&native.secrets),
             warnings: &native.warnings,
             connections: Connections::ByPolicy,
-            home: home.as_ref(),
+            job: (native.command.kind == Kind::Task).then_some(native.command.purpose),
         };
         let mut session = self.begin(&configuration, &command, start);
         let mut text = Vec::new();
@@ -87,8 +87,6 @@ impl Client {
             }
             Profile::Fast => run::race(&mut session, &native, addresses, cancel, &mut text),
         }
-        let reply = session.into_reply(text);
-        self.remember_home(&native, settings, &reply);
-        reply
+        session.into_reply(text)
     }
 }

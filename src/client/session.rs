@@ -5,11 +5,13 @@
 use std::sync::Arc;
 
 use super::hostlist;
+use super::job_home::{Home, JobHomes};
 use super::log::{Log, cut};
 use super::memory::Memory;
 use super::reply::Reply;
 use super::shared::Shared;
-use crate::config::{Configuration, Profile, Settings};
+use crate::command::Purpose;
+use crate::config::{Configuration, Memory as Kept, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
     AttemptResult, Cure, Endpoint, Event, Fault, HostIndex, Kind, Level, Millis, Outcome, Repeat,
@@ -33,8 +35,8 @@ pub(super) struct CommandView<'a> {
     pub(super) timeout: Option<Millis>,
     /// How attempts are made, where the profile leaves a choice.
     pub(super) connections: Connections,
-    /// The backup that has this job, in the mind of profile fast.
-    pub(super) home: Option<&'a Endpoint>,
+    /// What it tells, where it is a job's.
+    pub(super) job: Option<Purpose>,
     /// `--debug`: log to stderr.
     pub(super) debug: bool,
     /// What must not be told, where it is more than the job's password.
@@ -53,7 +55,11 @@ pub(crate) struct Session {
     hosts: Vec<Endpoint>,
     /// The hosts as the memory knows them.
     keys: Vec<HostKey>,
-    home: Option<Endpoint>,
+    job: Option<Purpose>,
+    /// Who has the job, as far as that is known.
+    home: Option<Home>,
+    /// The host that is tried before all others.
+    preferred: Option<HostKey>,
     report: Report,
     /// A deadline of the command's own, beside ECF_TIMEOUT.
     own_timeout: Option<Millis>,
@@ -89,6 +95,7 @@ enum Progress {
 fn policy(
     settings: &Settings,
     command: &CommandView<'_>,
+    prefers: bool,
     now: Millis,
 ) -> (Box<dyn Policy>, Millis) {
     let CommandView {
@@ -109,9 +116,10 @@ fn policy(
                 FastRules::new(settings, kind, repeat, attempt_limit).within(command.timeout);
             let timeout = rules.common.timeout;
             let policy = Fast::new(rules, command.connections, chance::seed(), now);
-            match command.home {
-                Some(_) => (Box::new(policy.seeking_preferred()), timeout),
-                None => (Box::new(policy), timeout),
+            if prefers {
+                (Box::new(policy.seeking_preferred()), timeout)
+            } else {
+                (Box::new(policy), timeout)
             }
         }
     }
@@ -126,7 +134,20 @@ impl Session {
         now: Millis,
     ) -> Self {
         let settings = configuration.settings();
-        let (policy, timeout) = policy(settings, command, now);
+        let memory = Memory::new(&shared.memory, settings, now);
+        let primary = HostKey::of(command.primary);
+        // Nobody has a job where nothing is to be remembered.
+        let job = command.job.filter(|_| settings.memory != Some(Kept::Off));
+        let homes = JobHomes {
+            task: &settings.task,
+            primary,
+            handle: &shared.home,
+            node: memory.homes(),
+        };
+        let home = job.and_then(|_| homes.find());
+        let host = home.as_ref().map(|home| home.host);
+        let preferred = host.filter(|host| settings.profile == Profile::Fast && *host != primary);
+        let (policy, timeout) = policy(settings, command, preferred.is_some(), now);
         log.line(
             Level::Debug,
             format_args!(
@@ -135,17 +156,23 @@ impl Session {
             ),
         );
         let mut report = Report::new(command.name, command.kind, now);
-        for warning in command.warnings {
+        if settings.profile == Profile::Fast {
+            report.remembers(memory.told(&shared.memory));
+        }
+        let warnings = command.warnings.iter().map(String::as_str);
+        for warning in warnings.chain(memory.problem()) {
             report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
         Self {
             log,
             policy,
-            memory: Memory::new(&shared.memory, settings, now),
+            memory,
             hosts: vec![command.primary.clone()],
-            keys: vec![HostKey::of(command.primary)],
-            home: command.home.cloned(),
+            keys: vec![primary],
+            job,
+            home,
+            preferred,
             report,
             own_timeout: command.timeout,
             now,
@@ -324,10 +351,12 @@ impl Session {
             self.record(Event::NewList, self.now);
         }
         self.record(Event::Listed(self.hosts.len() - 1), self.now);
-        let home = self.home.as_ref();
-        let home = home.and_then(|home| self.hosts.iter().position(|host| host == home));
-        if let Some(home) = home {
-            self.record(Event::Preferred(home), self.now);
+        let preferred = self
+            .keys
+            .iter()
+            .position(|key| Some(*key) == self.preferred);
+        if let Some(host) = preferred {
+            self.record(Event::Preferred(host), self.now);
         }
     }
 
@@ -379,7 +408,7 @@ impl Session {
     fn end_attempt(&mut self, host: HostIndex, result: AttemptResult) {
         if let Outcome::Wait | Outcome::Halted | Outcome::Zombie = result.outcome {
             // It is asked again, also when the hostfile has changed meanwhile.
-            self.home = self.hosts.get(host).cloned();
+            self.preferred = self.keys.get(host).copied();
         }
         let Some(at) = self.under_way.iter().position(|a| a.host == host) else {
             return;
@@ -445,6 +474,13 @@ impl Session {
             return;
         }
         self.over = Some(status);
+        if self.settings().profile == Profile::Fast {
+            // Perhaps it could not be written meanwhile.
+            self.report.remembers(self.memory.told(&self.shared.memory));
+        }
+        if status == Status::Ok {
+            self.settle_job();
+        }
         if status == Status::Timeout {
             let length = self.report.length(self.now);
             let (key, value) = self.settings().deadline(self.own_timeout, length);
@@ -463,6 +499,37 @@ impl Session {
                 self.message
             ),
         );
+    }
+
+    /// Remembers who has the job from now on, and tells when it is not the host that confirmed
+    /// this command.
+    fn settle_job(&mut self) {
+        let (Some(purpose), Some(host)) = (self.job, self.report.answered_by().cloned()) else {
+            return;
+        };
+        let homes = JobHomes {
+            task: &self.configuration.settings().task,
+            primary: self.keys[0],
+            handle: &self.shared.home,
+            node: self.memory.homes(),
+        };
+        let home = self.home.as_ref();
+        match purpose {
+            Purpose::JobBegin => homes.begun(&host, home),
+            Purpose::JobEnd => homes.ended(home),
+            Purpose::Progress | Purpose::Control => {}
+        }
+        let Some(home) = home.filter(|home| home.host != HostKey::of(&host)) else {
+            return;
+        };
+        let at = self.keys.iter().position(|key| *key == home.host);
+        let listed = at.map(|at| self.hosts[at].to_string());
+        let name = home.name.clone().or(listed);
+        let name = name.unwrap_or_else(|| "another host".into());
+        let warning = format!("{name} took this job's init, and {host} confirmed this command");
+        let line = format_args!("command.warning {warning}");
+        self.log.line(Level::Warn, line);
+        self.report.warn(&warning);
     }
 
     /// Where the attempt goes that is under way, else where the last one went; the primary

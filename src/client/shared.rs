@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::hostlist::HostLists;
-use super::job_home::JobHome;
+use super::job_home::HandleHome;
 use super::log::Sink;
 use super::memory;
 use super::native::Sender;
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) host_lists: Mutex<HostLists>,
     pub(super) addresses: AddressBook,
     pub(super) memory: memory::Store,
-    pub(super) home: Mutex<Option<JobHome>>,
+    pub(super) home: HandleHome,
     pub(super) sender: Sender,
     /// Why the last setting was refused; empty if it was taken.
     pub(super) refusal: Mutex<String>,

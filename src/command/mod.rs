@@ -219,6 +219,8 @@ impl fmt::Display for EcflowVersion {
 pub enum Purpose {
     /// Tells that a job has begun: the server that takes it has the job.
     JobBegin,
+    /// Tells that a job has ended: no server has it any more.
+    JobEnd,
     /// Tells how far a job is: the job could go on without it.
     Progress,
     /// Anything else.

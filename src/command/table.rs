@@ -233,6 +233,14 @@ impl CommandRow {
         }
     }
 
+    /// Tells that the job has ended.
+    const fn ends_job(self) -> Self {
+        Self {
+            purpose: Purpose::JobEnd,
+            ..self
+        }
+    }
+
     const fn never_in_a_group(self, why: &'static str) -> Self {
         Self {
             in_group: InGroup::Never(why),
@@ -263,9 +271,9 @@ impl CommandRow {
 pub const COMMANDS: &[CommandRow] = &[
     task("init", "InitCmd", Arity::One, task::init).begins_job()
         .says("RID [--add NAME=VALUE...]", "tell that the job has started, with its process id or batch id"),
-    task("complete", "CompleteCmd", Arity::None, task::complete)
+    task("complete", "CompleteCmd", Arity::None, task::complete).ends_job()
         .says("[--remove NAME...]", "tell that the job has ended well"),
-    task("abort", "AbortCmd", Arity::Optional, task::abort).dashes().perhaps_empty()
+    task("abort", "AbortCmd", Arity::Optional, task::abort).ends_job().dashes().perhaps_empty()
         .says("[REASON]", "tell that the job has failed"),
     task("event", "EventCmd", Arity::Many, task::event).progress()
         .says("NAME [set|clear]", "set or clear an event of the task"),

@@ -46,9 +46,9 @@ macro_rules! keys {
             pub task: TaskIdentity,
             /// HOME, where the usual files lie. No key: it is the environment's alone.
             pub home: Option<PathBuf>,
-            /// XDG_RUNTIME_DIR and TMPDIR, where the node's memory lies. No keys: they are the
-            /// environment's alone.
-            pub memory_directories: Vec<PathBuf>,
+            /// XDG_RUNTIME_DIR, where the node's memory may lie. No key: it is the environment's
+            /// alone.
+            pub runtime_directory: Option<PathBuf>,
             /// A bit for each key that was given a value.
             pub(super) given: u64,
         }
@@ -217,9 +217,12 @@ keys! {
         "profile fast: silence of a connected server before it counts as unconfirmed")
         => silence: Millis = positive_seconds;
     value("ECF_FAILOVER_MEMORY", "", "`off`, `handle`, `node`",
-        "profile fast: how long-lived the knowledge of dead hosts is: not at all, as long as the handle, or on the node, in `$XDG_RUNTIME_DIR` or `$TMPDIR` (unset: node)")
+        "profile fast: how long-lived the knowledge of dead hosts is: not at all, as long as the handle, or on the node, for all processes of the user (unset: node)")
         => memory: Option<Memory> = |v| optional(v, |v| choice(v, &[
         ("off", Memory::Off), ("handle", Memory::Handle), ("node", Memory::Node)]));
+    value("ECF_FAILOVER_MEMORY_DIR", "", PATH,
+        "where the node's memory lies, a directory that no other node sees (unset: the first usable of `$XDG_RUNTIME_DIR`, `/dev/shm` and `/tmp`)")
+        => memory_directory: Option<PathBuf> = |v| optional(v, path);
     value("ECF_FAILOVER_JITTER", "on", "`on`, `off`", "profile fast: random spread of retries")
         => jitter: bool = |v| choice(v, &[("on", true), ("off", false)]);
     value("ECF_FAILOVER_BUDGET", "0.2", "0 to 1",

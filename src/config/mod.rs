@@ -87,12 +87,8 @@ impl Configuration {
             value.map(|value| PathBuf::from(OsString::from_vec(value)))
         };
         read.settings.home = path("HOME");
-        let directories = [path("XDG_RUNTIME_DIR"), path("TMPDIR")];
-        read.settings.memory_directories = directories
-            .into_iter()
-            .flatten()
-            .filter(|directory| directory.is_absolute())
-            .collect();
+        read.settings.runtime_directory =
+            path("XDG_RUNTIME_DIR").filter(|directory| directory.is_absolute());
         for (index, key) in KEYS.iter().enumerate() {
             let Some(value) = lookup(key.name) else {
                 continue;

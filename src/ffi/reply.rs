@@ -147,9 +147,10 @@ pub unsafe extern "C" fn ecf_reply_attempts(reply: *const ecf_reply) -> u32 {
 
 /// The report, as JSON in UTF-8. Its first line holds the summary. Members: summary, status,
 /// status_number, command, kind, length_ms, answered_by, may_hold_copy (hosts that were sent
-/// the command and did not confirm it), warnings, attempts_made, attempts_omitted, and
-/// attempts: for each one number, host, port, stage, outcome, errno, start_ms, length_ms, note.
-/// Members may be added. "" for NULL. Valid until ecf_reply_free.
+/// the command and did not confirm it), warnings, attempts_made, attempts_omitted,
+/// memory (profile fast: `node: FILE`, `handle` or `off`), and attempts: for each one number,
+/// host, port, stage, outcome, errno, start_ms, length_ms, note. Members may be added. "" for
+/// NULL. Valid until ecf_reply_free.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]

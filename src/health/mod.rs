@@ -1,4 +1,5 @@
-//! What is known of hosts beyond one command: who is dead, who answered, who may probe.
+//! What is known of hosts beyond one command: who is dead, who answered, who may probe, and who
+//! has which job.
 //!
 //! It serves the order of hosts and pauses, and nothing else: a command never fails, and never
 //! succeeds, because of it. A policy reads it and adds to it through [`SharedHealth`]. It lives
@@ -13,11 +14,13 @@
 //! | `retry_budget.rs` | retries as a share of first attempts                                 |
 //! | `table.rs`        | all of these for the hosts of a node                                 |
 //! | `image.rs`        | the table as bytes                                                   |
+//! | `homes.rs`        | which backup has which job, as bytes of a second file                |
 //! | `shared.rs`       | what a policy sees of it                                             |
 #![forbid(unsafe_code)]
 
 mod breaker;
 mod hash;
+mod homes;
 mod image;
 mod leases;
 mod retry_budget;
@@ -26,6 +29,7 @@ mod stagger;
 mod table;
 
 pub use breaker::{Cause, Health, HostHealth, Observation};
+pub use homes::{JobKey, LONGEST_HOMES, LONGEST_JOB, SHELF, Written};
 pub use image::LONGEST_IMAGE;
 pub use leases::{Lease, Permission};
 pub use shared::{NothingKnown, SharedHealth};

@@ -28,6 +28,7 @@ impl Report {
             warnings: &self.warnings,
             attempts_made: self.attempts(),
             attempts_omitted: self.omitted,
+            memory: self.memory.as_deref(),
         };
         let attempts: Vec<_> = self.attempts.iter().map(|a| self.line(a)).collect();
         format!(
@@ -74,6 +75,8 @@ struct Figures<'a> {
     warnings: &'a [String],
     attempts_made: u32,
     attempts_omitted: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<&'a str>,
 }
 
 #[derive(Serialize)]

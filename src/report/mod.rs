@@ -28,6 +28,8 @@ pub struct Report {
     /// What a server refused it with.
     refusal: Vec<u8>,
     warnings: Vec<String>,
+    /// Which memory of hosts was used, where the profile has one.
+    memory: Option<String>,
     /// The key whose time was over, with its value.
     limit: Option<(&'static str, Millis)>,
 }
@@ -66,6 +68,7 @@ impl Report {
             answered_by: None,
             refusal: Vec::new(),
             warnings: Vec::new(),
+            memory: None,
             limit: None,
         }
     }
@@ -86,6 +89,11 @@ impl Report {
         if !self.warnings.iter().any(|known| known == warning) {
             self.warnings.push(warning.to_owned());
         }
+    }
+
+    /// Records where it is kept what is known of hosts.
+    pub fn remembers(&mut self, memory: String) {
+        self.memory = Some(memory);
     }
 
     /// Records how an attempt ended that lasted from `begin` to `end`.

@@ -9,6 +9,7 @@ pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod identity;
+pub(crate) mod node_directory;
 pub(crate) mod node_file;
 pub(crate) mod output;
 pub(crate) mod resolver;

@@ -37,19 +37,6 @@ impl From<io::Error> for NoFile {
     }
 }
 
-/// Where the file is: the first of `directories` that there is.
-pub(crate) fn path(directories: &[PathBuf], longest: usize) -> Option<NodeFile> {
-    let is_usable = |directory: &&PathBuf| directory.is_dir() && !is_shared_by_nodes(directory);
-    let directory = directories.iter().find(is_usable)?;
-    // SAFETY: geteuid has no preconditions.
-    let user = unsafe { libc::geteuid() };
-    Some(NodeFile {
-        path: directory.join(format!("ecf_failover.{user}.memory")),
-        user,
-        longest,
-    })
-}
-
 /// The file of one user.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeFile {
@@ -59,6 +46,15 @@ pub(crate) struct NodeFile {
 }
 
 impl NodeFile {
+    /// The file of a user, which is never longer than `longest` bytes.
+    pub(crate) fn new(path: PathBuf, user: u32, longest: usize) -> Self {
+        Self {
+            path,
+            user,
+            longest,
+        }
+    }
+
     /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -70,25 +66,30 @@ impl NodeFile {
         Ok(self.contents(&file)?)
     }
 
-    /// Whether it can be used, or could be made; makes nothing.
-    pub(crate) fn inspect(&self) -> Result<(), NoFile> {
-        if !may_write(self.longest) {
-            return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
-        }
+    /// Whether it can be used, or could be made; makes nothing. What the process lacks for a
+    /// moment says nothing of it.
+    pub(crate) fn inspect(&self) -> io::Result<()> {
         match self.open(libc::O_RDWR) {
             Ok(_) => Ok(()),
+            Err(why) if is_a_lack(&why) => Ok(()),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 let directory = self.path.parent().unwrap_or(Path::new("."));
-                let name =
-                    CString::new(directory.as_os_str().as_bytes()).map_err(io::Error::from)?;
+                let name = CString::new(directory.as_os_str().as_bytes())?;
+                let wanted = libc::W_OK | libc::X_OK;
+                let (here, as_effective) = (libc::AT_FDCWD, libc::AT_EACCESS);
                 // SAFETY: a NUL-terminated name.
-                match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
+                match unsafe { libc::faccessat(here, name.as_ptr(), wanted, as_effective) } {
                     0 => Ok(()),
-                    _ => Err(NoFile::Unusable(io::Error::last_os_error())),
+                    _ => Err(io::Error::last_os_error()),
                 }
             }
-            Err(why) => Err(NoFile::Unusable(why)),
+            Err(why) => Err(why),
         }
+    }
+
+    /// Whether this process may write it, as far as its own limit goes.
+    pub(crate) fn is_within_limit(&self) -> bool {
+        may_write(self.longest)
     }
 
     /// Replaces all of it by what `change` makes of it. Waits a few milliseconds for its turn,
@@ -97,10 +98,44 @@ impl NodeFile {
         if !may_write(self.longest) {
             return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
         }
-        let file = self.open(libc::O_RDWR | libc::O_CREAT)?;
+        // Where it cannot be made it is not merely absent.
+        let file = self.open(libc::O_RDWR | libc::O_CREAT);
+        let file = file.map_err(NoFile::Unusable)?;
         take_turn(&file)?;
         let written = self.replace(&file, change);
         // A child that was forked meanwhile has the descriptor, too: closing it is not enough.
+        // SAFETY: the descriptor is open.
+        unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+        Ok(written?)
+    }
+
+    /// The part at an offset, which is shorter where the file ends.
+    pub(crate) fn read_part(&self, offset: u64, length: usize) -> Result<Vec<u8>, NoFile> {
+        let file = self.open(libc::O_RDONLY)?;
+        Ok(read_at(&file, offset, length)?)
+    }
+
+    /// Writes into a part what `change` makes of it: pieces, each with its place. They have to be
+    /// believed one by one, for where another process has been stopped in its turn this one goes
+    /// on without.
+    pub(crate) fn edit_part<const PIECE: usize>(
+        &self,
+        offset: u64,
+        length: usize,
+        change: impl FnOnce(&[u8]) -> Vec<(usize, [u8; PIECE])>,
+    ) -> Result<(), NoFile> {
+        if !may_write(self.longest) {
+            return Err(NoFile::Unusable(io::Error::from_raw_os_error(libc::EFBIG)));
+        }
+        let file = self.open(libc::O_RDWR | libc::O_CREAT);
+        let file = file.map_err(NoFile::Unusable)?;
+        if let Err(NoFile::Unusable(why)) = take_turn(&file) {
+            return Err(NoFile::Unusable(why));
+        }
+        let written = read_at(&file, offset, length).and_then(|part| {
+            let mut pieces = change(&part).into_iter();
+            pieces.try_for_each(|(at, piece)| file.write_all_at(&piece, offset + at as u64))
+        });
         // SAFETY: the descriptor is open.
         unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
         Ok(written?)
@@ -119,18 +154,7 @@ impl NodeFile {
 
     /// All of it, and of one that is too long a byte more than there should be.
     fn contents(&self, file: &File) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; self.longest + 1];
-        let mut length = 0;
-        loop {
-            match file.read_at(&mut bytes[length..], length as u64) {
-                Ok(0) => break,
-                Ok(count) => length += count,
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(why),
-            }
-        }
-        bytes.truncate(length);
-        Ok(bytes)
+        read_at(file, 0, self.longest + 1)
     }
 
     /// Opens it if it is this user's own regular file, which nobody else may write or read, on
@@ -154,6 +178,28 @@ impl NodeFile {
             None => Ok(file),
         }
     }
+}
+
+fn read_at(file: &File, offset: u64, longest: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; longest];
+    let mut length = 0;
+    while length < longest {
+        match file.read_at(&mut bytes[length..], offset + length as u64) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(why),
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Whether the process lacks descriptors or memory, perhaps for a moment only.
+pub(crate) fn is_a_lack(why: &io::Error) -> bool {
+    let lacks = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+    why.raw_os_error()
+        .is_some_and(|errno| lacks.contains(&errno))
 }
 
 /// Whether the process may write files of this length. One that may not is sent a signal for it.
@@ -185,63 +231,6 @@ fn take_turn(file: &File) -> Result<(), NoFile> {
     Err(NoFile::Taken)
 }
 
-/// File systems that several nodes see: what is true on one is not on another, and the server
-/// of one that hangs would hang a job.
-#[cfg(target_os = "linux")]
-fn is_shared_by_nodes(directory: &Path) -> bool {
-    /// By their magic numbers: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, GPFS, BeeGFS, OCFS2, GFS2,
-    /// and FUSE, which may be anything.
-    const SHARED: [u32; 12] = [
-        0x6969,
-        0x517b,
-        0xff53_4d42,
-        0xfe53_4d42,
-        0x5346_414f,
-        0x00c3_6400,
-        0x0bd0_0bd0,
-        0x4750_4653,
-        0x1983_0326,
-        0x7461_636f,
-        0x0116_1970,
-        0x6573_5546,
-    ];
-    let Ok(name) = CString::new(directory.as_os_str().as_bytes()) else {
-        return true;
-    };
-    // SAFETY: all zeros are a valid statfs.
-    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: a NUL-terminated name, and a writable place.
-    let outcome = unsafe { libc::statfs(name.as_ptr(), &raw mut system) };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "magic numbers have 32 bits"
-    )]
-    let magic = system.f_type as u32;
-    outcome == 0 && SHARED.contains(&magic)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_shared_by_nodes(_: &Path) -> bool {
-    false
-}
-
-/// What is another after every start of the machine.
-#[cfg(target_os = "linux")]
-pub(crate) fn boot_id() -> Option<[u8; 16]> {
-    let text = super::file::read_regular(Path::new("/proc/sys/kernel/random/boot_id"), 64).ok()?;
-    let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit());
-    let digits: String = digits.map(|byte| char::from(*byte)).collect();
-    u128::from_str_radix(&digits, 16)
-        .ok()
-        .map(u128::to_be_bytes)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn boot_id() -> Option<[u8; 16]> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -269,12 +258,9 @@ mod tests {
     fn fresh(name: &str) -> Fresh {
         let directory = std::env::temp_dir().join(format!("ecf-{name}-{}", std::process::id()));
         assert!(fs::create_dir_all(&directory).is_ok());
-        let found = path(std::slice::from_ref(&directory), 100);
-        Fresh(found.unwrap_or(NodeFile {
-            path: directory.join("nowhere"),
-            user: 0,
-            longest: 0,
-        }))
+        // SAFETY: geteuid has no preconditions.
+        let user = unsafe { libc::geteuid() };
+        Fresh(NodeFile::new(directory.join("x.memory"), user, 100))
     }
 
     fn write(file: &NodeFile, text: &[u8]) -> bool {
@@ -333,6 +319,25 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_written_also_while_another_process_is_stopped_in_its_turn() {
+        let file = fresh("part");
+        let put = |at: usize, byte: u8| {
+            let edited = file.edit_part(50, 20, |_| vec![(at, [byte; 4])]);
+            edited.is_ok()
+        };
+        assert!(put(16, 1));
+        let stopped = file.open(libc::O_RDWR);
+        assert!(stopped.as_ref().is_ok_and(|it| take_turn(it).is_ok()));
+        assert!(put(4, 2));
+        drop(stopped);
+        let part = file.read_part(50, 20).unwrap_or_default();
+        assert_eq!(part[..8], [0, 0, 0, 0, 2, 2, 2, 2]);
+        assert_eq!(part[16..], [1; 4]);
+        assert_eq!(file.read_part(60, 20).map(|part| part.len()).ok(), Some(10));
+        assert_eq!(file.read_part(500, 20).ok().as_deref(), Some(&[][..]));
+    }
+
+    #[test]
     fn a_writer_that_does_not_come_to_its_end_holds_nobody_up() {
         let file = fresh("taken");
         assert!(write(&file, b"before"));
@@ -347,12 +352,5 @@ mod tests {
         assert_eq!(file.read().ok().as_deref(), Some(&b"before"[..]));
         drop(stopped);
         assert!(write(&file, b"after"));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_boot_id_stays_as_long_as_the_machine_runs() {
-        assert!(boot_id().is_some());
-        assert_eq!(boot_id(), boot_id());
     }
 }

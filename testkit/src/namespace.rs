@@ -1,5 +1,9 @@
 //! A test in a network and mount namespace of its own: it runs itself again inside one.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
 use super::Program;
 
 const INSIDE: &str = "TEST_IS_INSIDE_ITS_NAMESPACE";
@@ -30,4 +34,19 @@ pub(crate) fn is_inside() -> bool {
 /// The last words of a test inside: without them it did not get so far.
 pub fn all_said() {
     println!("{ALL_SAID}");
+}
+
+/// A file of the node's memory in a directory, by the end of its name: this user's, on this boot
+/// and in this network namespace.
+pub fn memory_file(directory: &Path, end: &str) -> PathBuf {
+    // SAFETY: it has no preconditions.
+    let user = unsafe { libc::geteuid() };
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot id");
+    let network = fs::metadata("/proc/self/ns/net")
+        .expect("a namespace")
+        .ino();
+    directory.join(format!(
+        "ecf_failover.{user}.{}.{network}.{end}",
+        &boot[..8]
+    ))
 }

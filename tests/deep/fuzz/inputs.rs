@@ -7,7 +7,9 @@ use std::path::Path;
 use ecf_failover::command::{Surroundings, Understood, parse};
 use ecf_failover::config::{Configuration, KEYS};
 use ecf_failover::credentials::{PasswordFile, TokenFile, crypt};
-use ecf_failover::health::{HealthTable, HostHealth, HostKey, Lease, Observation, SharedHealth};
+use ecf_failover::health::{
+    HealthTable, HostHealth, HostKey, JobKey, Lease, Observation, SHELF, SharedHealth,
+};
 use ecf_failover::hostfile::{Hostfile, MAX_HOSTS};
 use ecf_failover::model::{Endpoint, Secret, TaskIdentity};
 use ecf_failover::wire::{self, Base, FrameReader, HttpReader};
@@ -146,7 +148,28 @@ pub(crate) fn tokens(bytes: &[u8]) {
     }
 }
 
-/// The image of a node's memory, as it is, and with a sum that fits.
+/// The jobs of a node, with one more among whatever is there.
+fn shelf(bytes: &[u8], boot: [u8; 16], host: HostKey, now: u64) {
+    let task = TaskIdentity {
+        path: b"/s/t".to_vec(),
+        password: Secret::from(&b"sesame"[..]),
+        remote_id: Vec::new(),
+        try_number: 1,
+    };
+    let job = JobKey::of(&task, boot);
+    std::hint::black_box(job.home(bytes, now));
+    let mut shelf = bytes.to_vec();
+    shelf.resize(SHELF, 0);
+    let (at, entry) = job.remembered(bytes, host, now);
+    shelf[at..at + entry.len()].copy_from_slice(&entry);
+    assert_eq!(job.home(&shelf, now), Some(host));
+    for (at, entry) in job.forgotten(&shelf, now) {
+        shelf[at..at + entry.len()].copy_from_slice(&entry);
+    }
+    assert_eq!(job.home(&shelf, now), None);
+}
+
+/// The image of a node's memory, as it is, and with a sum that fits; and a shelf of its jobs.
 pub(crate) fn memory(bytes: &[u8]) {
     const NOW: u64 = 1_000_000;
     let boot = [7; 16];
@@ -155,6 +178,7 @@ pub(crate) fn memory(bytes: &[u8]) {
         return;
     };
     let keys = [HostKey::of(&endpoint)];
+    shelf(bytes, boot, keys[0], NOW);
     let mut image = HealthTable::new().to_image(boot);
     // Behind the boot id everything may be in it.
     for (place, byte) in image[32..].iter_mut().zip(bytes) {

@@ -19,8 +19,7 @@ fn attempts(directory: &Path, primary: u16, backup: &Peer) -> u64 {
     let port = primary.to_string();
     let directory = directory.to_str().unwrap();
     let environment = [
-        ("XDG_RUNTIME_DIR", directory),
-        ("TMPDIR", directory),
+        ("ECF_FAILOVER_MEMORY_DIR", directory),
         ("ECF_FAILOVER_PROFILE", "fast"),
         ("ECF_HOST", "127.0.0.1"),
         ("ECF_PORT", &port),
@@ -44,8 +43,7 @@ fn attempts(directory: &Path, primary: u16, backup: &Peer) -> u64 {
 fn place(name: &str) -> (PathBuf, PathBuf) {
     let directory = scratch("fast").join(name);
     fs::create_dir_all(&directory).unwrap();
-    let user = unsafe { libc::geteuid() };
-    let file = directory.join(format!("ecf_failover.{user}.memory"));
+    let file = namespace::memory_file(&directory, "memory");
     (directory, file)
 }
 
@@ -56,6 +54,37 @@ fn what_one_process_found_the_next_one_knows() {
     assert_eq!(attempts(&directory, primary, &backup), 2);
     assert_eq!(attempts(&directory, primary, &backup), 1);
     assert!(fs::metadata(file).unwrap().len() <= 4_096);
+}
+
+/// The same host and port is another server in another network namespace, as in a container.
+#[test]
+fn what_is_dead_in_one_network_namespace_is_not_in_another() {
+    testkit::needs!(Namespaces);
+    const PORT: u16 = 3141;
+    let this = "fast::memory::what_is_dead_in_one_network_namespace_is_not_in_another";
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("two-namespaces");
+    // In a namespace within this one nobody listens there.
+    let elsewhere = format!(
+        "rm -rf {directory}; mkdir -p {directory}; export ECF_FAILOVER_MEMORY_DIR={directory}; \
+         ! ECF_FAILOVER_PROFILE=fast ECF_HOST=127.0.0.1 ECF_PORT={PORT} ECF_NAME=/s/f/t \
+         ECF_PASS=p ECF_TIMEOUT=0.3 unshare -n sh -c 'ip link set lo up; {PROGRAM} --event=e'",
+        directory = directory.display()
+    );
+    if namespace::ran_inside(this, &elsewhere) {
+        return;
+    }
+    let found = fs::read_dir(&directory).unwrap().count();
+    assert!(found > 0, "the other namespace has a memory");
+    let ok = [Act::Answer(frame(replies::ok().as_bytes()))];
+    let listener = std::net::TcpListener::bind(("127.0.0.1", PORT)).unwrap();
+    let primary = Peer::taking(listener, &ok);
+    let backup = Peer::answering(&replies::ok());
+    for _ in 0..3 {
+        assert_eq!(attempts(&directory, PORT, &backup), 1);
+    }
+    assert_eq!(primary.finished().len(), 3, "all of them at the primary");
+    assert_eq!(backup.finished().len(), 0);
+    namespace::all_said();
 }
 
 /// A process that had no descriptor left for a moment has the node's memory again afterwards.
@@ -71,7 +100,7 @@ fn a_lack_of_descriptors_costs_the_memory_no_longer_than_it_lasts() {
     let backup = Peer::answering(&replies::ok());
     let hosts = hostfile("lacking-hosts", &[backup.port]);
     // SAFETY: no other thread of this process looks at the environment.
-    unsafe { std::env::set_var("XDG_RUNTIME_DIR", &directory) };
+    unsafe { std::env::set_var("ECF_FAILOVER_MEMORY_DIR", &directory) };
     let settings = [
         ("ECF_FAILOVER_PROFILE", "fast"),
         ("ECF_HOSTFILE", hosts.as_str()),
@@ -106,7 +135,7 @@ fn a_lack_of_descriptors_costs_the_memory_no_longer_than_it_lasts() {
 fn a_check_makes_no_file() {
     let (directory, file) = place("checked");
     let environment = [
-        ("XDG_RUNTIME_DIR", directory.to_str().unwrap()),
+        ("ECF_FAILOVER_MEMORY_DIR", directory.to_str().unwrap()),
         ("ECF_FAILOVER_PROFILE", "fast"),
         ("ECF_HOST", "127.0.0.1"),
     ];
@@ -115,7 +144,7 @@ fn a_check_makes_no_file() {
     fs::create_dir(&file).unwrap();
     let told = Program::new(PROGRAM, &environment).args(&["--check"]).run();
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains("not usable as the node's memory"), "{told}");
+    assert!(told.contains("not usable for the node's memory"), "{told}");
 }
 
 #[test]
@@ -185,7 +214,7 @@ fn a_process_that_may_not_write_files_is_not_ended_for_it() {
         refused_port().to_string(),
     );
     let environment = [
-        ("XDG_RUNTIME_DIR", directory.to_str().unwrap()),
+        ("ECF_FAILOVER_MEMORY_DIR", directory.to_str().unwrap()),
         ("ECF_FAILOVER_PROFILE", "fast"),
         ("ECF_HOST", "127.0.0.1"),
         ("ECF_PORT", &port),
@@ -209,7 +238,7 @@ fn while_a_stopped_process_holds_the_file_a_server_that_returned_is_reached() {
     let hostfile = hostfile("stuck-hosts", &[nobody]);
     let port = primary.to_string();
     let mut environment = vec![
-        ("XDG_RUNTIME_DIR", directory.to_str().unwrap()),
+        ("ECF_FAILOVER_MEMORY_DIR", directory.to_str().unwrap()),
         ("ECF_FAILOVER_PROFILE", "fast"),
         ("ECF_HOST", "127.0.0.1"),
         ("ECF_PORT", &port),

@@ -1,9 +1,11 @@
 //! Profile fast over real sockets: hosts that are silent, frozen, busy or half gone, real
 //! servers among them, and what the processes of a node remember.
 
+mod jobs;
 mod memory;
 mod network;
 mod node;
+mod place;
 mod reach;
 mod servers;
 

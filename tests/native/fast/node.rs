@@ -152,8 +152,7 @@ fn processes_that_are_killed_while_they_write_leave_no_harm() {
     fs::write(&go_on, "").unwrap();
     let backup = Peer::new(&[Act::Answer(frame(replies::ok().as_bytes()))]);
     let hostfile = hostfile("kill", &[backup.port]);
-    let user = unsafe { libc::geteuid() };
-    let memory = directory.join(format!("ecf_failover.{user}.memory"));
+    let memory = namespace::memory_file(&directory, "memory");
     let mut workers: Vec<Child> = Vec::new();
     for round in 0_u64..150 {
         // A primary of its own, so that every one has something to write.
