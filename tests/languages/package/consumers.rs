@@ -226,3 +226,39 @@ fn a_project_in_fortran_builds_the_module_with_its_own_compiler() {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(errors.contains("needs a compiler: add Fortran"), "{errors}");
 }
+
+/// A library that needs this one is installed and exported like any other, whichever way its
+/// project has come by it; and programs find it.
+#[test]
+fn libraries_that_need_it_can_be_exported() {
+    testkit::needs!(EcflowServer, Gfortran, Cmake);
+    let package = Package::installed("exporter", Built::Plain);
+    let mut server = Deliveries::new();
+    let cargo = format!("-DECF_FAILOVER_CARGO_DIR={}", cargo_directory().display());
+    let source = format!("-DECF_FAILOVER_SOURCE={}", source_root().display());
+    let as_a_part = [
+        source.as_str(),
+        cargo.as_str(),
+        "-DCMAKE_BUILD_TYPE=Debug",
+        "-DECF_FAILOVER_OFFLINE=ON",
+    ];
+    for (name, options) in [("found", &[][..]), ("as-a-part", &as_a_part)] {
+        let prefix = package.directory.join(name);
+        {
+            let _lock = locked();
+            let build = package.consumer("exporter", options);
+            cmake(&["--install", text(&build), "--prefix", text(&prefix)]);
+            fs::remove_dir_all(&build).unwrap();
+        }
+        let prefixes = match options {
+            [] => format!("{};{}", prefix.display(), package.prefix.display()),
+            _ => prefix.display().to_string(),
+        };
+        let prefixes = format!("-DCMAKE_PREFIX_PATH={prefixes}");
+        let build = package.consumer("exported", &[&prefixes]);
+        for program in ["fortran_archive", "fortran_public", "c_static", "c_shared"] {
+            server.delivers(&build.join(program), &[]);
+        }
+        fs::remove_dir_all(&build).unwrap();
+    }
+}
