@@ -122,6 +122,16 @@ impl Client {
         self.shared.cancel.set();
     }
 
+    /// Calls `see_to_it` on the thread that waits, after each [`Client::interrupt`].
+    pub(crate) fn on_interrupt(&self, see_to_it: fn()) {
+        self.shared.cancel.on_interrupt(see_to_it);
+    }
+
+    /// Wakes the command in progress, which goes on afterwards. Fit for a signal handler.
+    pub(crate) fn interrupt(&self) {
+        self.shared.cancel.interrupt();
+    }
+
     /// Whether a command is cancelled that started when there had been `count` cancels.
     pub(crate) fn is_cancelled_since(&self, count: u64) -> bool {
         self.shared.cancel.watch_since(count).is_cancelled()
