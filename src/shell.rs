@@ -11,8 +11,10 @@ use std::io::{self, ErrorKind, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::client::{Client, Reply};
+use crate::config::Configuration;
 use crate::model::{Kind, Status};
 use crate::sys::output::{self, Output};
+use crate::sys::stderr;
 
 /// An option that only this client has.
 pub struct OwnOption {
@@ -35,8 +37,30 @@ pub const OWN_OPTIONS: &[OwnOption] = &[
         meaning: "without paths: send nothing; print what is wrong with the settings and the hostfile, a line each" },
 ];
 
+/// Signals that end commands.
+const SIGNALS: [(libc::c_int, &str); 8] = [
+    (libc::SIGHUP, "SIGHUP"),
+    (libc::SIGINT, "SIGINT"),
+    (libc::SIGQUIT, "SIGQUIT"),
+    (libc::SIGALRM, "SIGALRM"),
+    (libc::SIGTERM, "SIGTERM"),
+    (libc::SIGUSR1, "SIGUSR1"),
+    (libc::SIGUSR2, "SIGUSR2"),
+    (libc::SIGXCPU, "SIGXCPU"),
+];
+
 const SUCCESS: u8 = 0;
 const FAILURE: u8 = 1;
+
+/// The settings of a command that a shell runs: a person may be looking, so notices are on
+/// unless they are turned off.
+pub fn settings(lookup: impl Fn(&str) -> Option<Vec<u8>>) -> Configuration {
+    Configuration::read(|name| match (name, lookup(name)) {
+        ("ECF_FAILOVER_NOTICES", None) => Some(b"on".to_vec()),
+        ("ECF_FAILOVER_NOTICES", Some(empty)) if empty.is_empty() => Some(b"on".to_vec()),
+        (_, value) => value,
+    })
+}
 
 /// Runs one command; gives its exit status. `signal` tells which signal ended it, if one did.
 pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -> u8 {
@@ -51,6 +75,8 @@ pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -
             status
         }
         [b"--report", ..] => {
+            // It tells all that notices would, and may be read by a program.
+            client.set(b"ECF_FAILOVER_NOTICES", b"off").ok();
             let reply = client.send_any(&argv[1..]);
             report(&reply);
             end(&reply, signal)
@@ -90,13 +116,29 @@ fn end(reply: &Reply, signal: impl Fn() -> Option<u8>) -> u8 {
     match (reply.status, signal()) {
         (Status::Ok, _) => SUCCESS,
         // As a shell tells it of a program that the signal ended.
-        (Status::Cancelled, Some(signal)) => signal.saturating_add(128),
+        (Status::Cancelled, Some(signal)) => {
+            if let Some(waited) = &reply.interrupted {
+                stderr::write_line(&format!("ecf_client: ended by {} {waited}", name(signal)));
+            }
+            signal.saturating_add(128)
+        }
         (status, _) => {
             let error = String::from_utf8_lossy(&reply.error);
             complain(&format!("ecf_client: {}: {error}", status.name()));
             FAILURE
         }
     }
+}
+
+/// A signal as people call it.
+fn name(signal: u8) -> String {
+    let named = SIGNALS
+        .iter()
+        .find(|(number, _)| *number == i32::from(signal));
+    named.map_or_else(
+        || format!("signal {signal}"),
+        |(_, name)| (*name).to_owned(),
+    )
 }
 
 /// Tells the problems that there are.

@@ -24,7 +24,10 @@ fn main() -> ExitCode {
         .skip(1)
         .map(OsStringExt::into_vec)
         .collect();
-    let client = CLIENT.get_or_init(Client::from_environment);
+    let client = CLIENT.get_or_init(|| {
+        let lookup = |name: &str| std::env::var_os(name).map(OsStringExt::into_vec);
+        Client::new(shell::settings(lookup))
+    });
     take_signals();
     let signal = || {
         let signal = u8::try_from(SIGNAL.load(Ordering::Relaxed)).ok();

@@ -10,6 +10,7 @@ mod log;
 mod memory;
 mod native;
 mod notes;
+mod notices;
 mod refusal;
 mod reply;
 mod run;

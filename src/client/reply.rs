@@ -16,6 +16,8 @@ pub struct Reply {
     /// Who confirmed or refused the command.
     pub answered_by: Option<Endpoint>,
     pub(super) attempts: u32,
+    /// How long a cancelled command waited, and for what, if it is to be told.
+    pub(crate) interrupted: Option<String>,
     pub(super) report: Report,
     pub(super) message: String,
     pub(super) end: Millis,
@@ -31,6 +33,7 @@ impl Reply {
             error: message.as_bytes().to_vec(),
             answered_by: None,
             attempts: 0,
+            interrupted: None,
             report: Report::new("", Kind::User, 0),
             message: message.to_owned(),
             end: 0,

@@ -96,6 +96,139 @@ fn an_old_job_script_runs_unchanged_under_dash_and_aborts_by_its_trap() {
     }
 }
 
+/// Runs the program; gives what it told on stderr, and whether it succeeded.
+fn told(job: &[(&str, &str)], args: &[&str]) -> (String, bool) {
+    let ended = Program::new(PROGRAM, job).args(args).run();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    (told, ended.status.success())
+}
+
+#[test]
+fn a_command_that_does_not_get_through_says_so_in_one_line() {
+    let refused = refused_port().to_string();
+    let job = environment(&refused, &[("ECF_TIMEOUT", "1")]);
+    let (lines, is_well) = told(&job, &["--meter=m", "sesame"]);
+    assert!(!is_well, "{lines}");
+    let (lines, _) = told(&job, &["--meter=m", "1"]);
+    let [notice, error] = lines.lines().collect::<Vec<_>>()[..] else {
+        panic!("{lines}");
+    };
+    let start = format!("ecf_client: 127.0.0.1:{refused}: ");
+    assert!(notice.starts_with(&start), "{lines}");
+    assert!(notice.contains("Connection refused"), "{lines}");
+    assert!(
+        notice.ends_with("; next try in 50 ms, giving up after 1 s (ECF_TIMEOUT)"),
+        "{lines}"
+    );
+    assert!(
+        error.starts_with("ecf_client: ECF_ERR_TIMEOUT: "),
+        "{lines}"
+    );
+
+    for (reply, words) in [
+        (testkit::replies::halted(), "the server is halted"),
+        (
+            testkit::replies::zombie(),
+            "the server takes the task for a zombie",
+        ),
+    ] {
+        let peer = Peer::answering(&reply);
+        let port = peer.port.to_string();
+        let (lines, _) = told(&environment(&port, &[("ECF_TIMEOUT", "1")]), &["--event=e"]);
+        let first = lines.lines().next().unwrap_or_default();
+        let wanted = format!("ecf_client: 127.0.0.1:{port}: {words}; ");
+        assert!(first.starts_with(&wanted), "{lines}");
+    }
+    let off = environment(
+        &refused,
+        &[("ECF_TIMEOUT", "1"), ("ECF_FAILOVER_NOTICES", "off")],
+    );
+    let (lines, _) = told(&off, &["--meter=m", "1"]);
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+}
+
+#[test]
+fn a_notice_has_no_secret_and_waits_for_no_reader() {
+    let words = "the password sesame-of-the-job is unknown here\n, friend";
+    let peer = Peer::answering(&testkit::replies::error(words));
+    let halted = Peer::answering(&testkit::replies::halted());
+    let pass = [("ECF_PASS", "sesame-of-the-job"), ("ECF_TIMEOUT", "1")];
+    for port in [peer.port, halted.port] {
+        let port = port.to_string();
+        let mut job = environment(&port, &[]);
+        job.retain(|(key, _)| *key != "ECF_PASS" && *key != "ECF_TIMEOUT");
+        job.extend(pass);
+        let (lines, _) = told(&job, &["--event=e"]);
+        assert!(
+            !lines.is_empty() && !lines.contains("sesame-of-the-job"),
+            "{lines}"
+        );
+    }
+    let port = halted.port.to_string();
+    let begin = Instant::now();
+    let job = environment(&port, &[("ECF_TIMEOUT", "1")]);
+    Program::new(PROGRAM, &job)
+        .args(&["--event=e"])
+        .unread(Duration::from_secs(30));
+    // The error in the end waits for its reader a while, the notice did not.
+    assert!(begin.elapsed() < Duration::from_secs(14));
+}
+
+#[test]
+fn a_command_that_a_signal_ends_tells_what_it_waited_for() {
+    let silent = Peer::new(&[Act::Silence]);
+    let port = silent.port.to_string();
+    let waiting = Program::new(PROGRAM, &environment(&port, &[]))
+        .args(&["--meter=m", "1"])
+        .command()
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_millis(600));
+    unsafe { libc::kill(i32::try_from(waiting.id()).unwrap(), libc::SIGTERM) };
+    let ended = waiting.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(143));
+    let lines = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(
+        lines.starts_with("ecf_client: ended by SIGTERM after "),
+        "{lines}"
+    );
+    let wanted = format!(" ms; it waited for 127.0.0.1:{port}\n");
+    assert!(lines.ends_with(&wanted), "{lines}");
+}
+
+#[test]
+fn what_a_backup_took_in_the_end_is_told_when_it_took_long() {
+    testkit::needs!(EcflowServer);
+    let refused = refused_port().to_string();
+    let server = Server::running();
+    let hostfile = scratch("program").join("long-hosts");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", server.port)).unwrap();
+    let settings = [
+        ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+        ("ECF_FAILOVER_ATTEMPTS", "2"),
+    ];
+    let mut job = environment(&refused, &settings);
+    job.retain(|(key, _)| *key != "ECF_FAILOVER_RETRY_PERIOD");
+    let (lines, is_well) = told(&job, &["--meter=m", "9"]);
+    assert!(is_well, "{lines}");
+    let [first, last] = lines.lines().collect::<Vec<_>>()[..] else {
+        panic!("{lines}");
+    };
+    assert!(
+        first.ends_with("; next try in 10 s, giving up after 30 s (ECF_TIMEOUT)"),
+        "{lines}"
+    );
+    let wanted = format!(
+        "ecf_client: delivered to 127.0.0.1:{} after 10 s",
+        server.port
+    );
+    assert_eq!(last, wanted);
+    let port = server.port.to_string();
+    let (lines, is_well) = told(&environment(&port, &[]), &["--meter=m", "10"]);
+    assert_eq!((lines.as_str(), is_well), ("", true));
+}
+
 #[test]
 fn a_signal_ends_a_waiting_command_at_once_with_its_number() {
     let peer = Peer::new(&[Act::Silence]);

@@ -16,7 +16,6 @@ use signals::Taken;
 
 use super::guard::guarded;
 use crate::client::Client;
-use crate::config::Configuration;
 use crate::shell;
 
 /// What bash wants to know of a builtin. Bash writes to it, too.
@@ -83,7 +82,7 @@ unsafe extern "C" fn run(list: *const WordList) -> c_int {
         // SAFETY: bash's list, which stays during the call.
         let argv = unsafe { words(list) };
         let host = Host::of_this_process();
-        let client = Client::new(Configuration::read(|name| host.variable(name)));
+        let client = Client::new(shell::settings(|name| host.variable(name)));
         let taken = Taken::begin(&client);
         let status = shell::run(&client, &argv, signals::ended_by);
         // The shell gets the signals that came, after all else is done.

@@ -43,6 +43,8 @@ fn job<'a>(port: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)
         ("ECF_TRYNO", "1"),
         ("ECF_TIMEOUT", "30"),
         ("ECF_FAILOVER_RETRY_PERIOD", "0.05"),
+        // Tests of notices turn them on.
+        ("ECF_FAILOVER_NOTICES", "off"),
     ];
     all.extend(more);
     all

@@ -1,6 +1,7 @@
 //! Signals that come while the builtin waits.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,10 +57,10 @@ ECF_TRYNO=1 ecflow_client --meter=m 5
 echo "goes on $?"
 "#;
     for profile in ["ecflow", "fast"] {
-        let mut server = Server::running();
+        let closed = refused_port();
         let other = Server::running();
-        let told = server.home.join("told");
-        let (port, live) = (server.port.to_string(), other.port.to_string());
+        let told = other.home.join("told");
+        let (port, live) = (closed.to_string(), other.port.to_string());
         let more = [
             ("TOLD", told.to_str().unwrap()),
             ("LIVE", &live),
@@ -67,8 +68,6 @@ echo "goes on $?"
             ("ECF_FAILOVER_PROFILE", profile),
             ("ECF_FAILOVER_MEMORY", "off"),
         ];
-        server.client(&["--check_pt"]);
-        server.kill();
         let bash = loaded("warning", script, &job(&port, &more));
         let bash = bash.command().stdout(Stdio::piped()).spawn().unwrap();
         thread::sleep(Duration::from_millis(500));
@@ -90,13 +89,15 @@ echo "goes on $?"
             thread::sleep(Duration::from_millis(400));
         }
         assert_eq!(other.query("label", "l"), "warned");
-        server.start_again();
-        server.client(&["--restart"]);
+        let ok = testkit::frame(testkit::replies::ok().as_bytes());
+        let listener = TcpListener::bind(("127.0.0.1", closed)).unwrap();
+        let server = Peer::taking(listener, &[Act::Answer(ok)]);
         let output = bash.wait_with_output().unwrap();
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(told, "goes on 0\nexit 0\n", "{profile}");
-        assert_eq!(server.query("meter", "m"), "5");
-        assert_eq!(server.logged("chd:meter"), 1);
+        let meters = server.requests();
+        let is_meter = |request: &&Vec<u8>| String::from_utf8_lossy(request).contains("MeterCmd");
+        assert_eq!(meters.iter().filter(is_meter).count(), 1, "{profile}");
     }
 }
 
@@ -148,6 +149,24 @@ echo "not reached"
 "#;
     let (told, status) = bash("errexit", script, &job(&port, &[]));
     assert_eq!((told.as_str(), status), ("trapped\nexit 152\n", 152));
+}
+
+#[test]
+fn a_command_that_a_signal_ends_tells_what_it_waited_for() {
+    testkit::needs!(Bash);
+    let peer = Peer::new(&[Act::Silence]);
+    let port = peer.port.to_string();
+    let script = "trap 'echo trapped' TERM\n( sleep 0.4; kill -TERM $$ ) &\n\
+                  ecflow_client --meter=m 1; echo \"status $?\"\n";
+    // On by default.
+    let mut environment = job(&port, &[]);
+    environment.retain(|(key, _)| *key != "ECF_FAILOVER_NOTICES");
+    let (told, _) = bash("ended", script, &environment);
+    let (output, notice) = told.split_once("ecf_client: ").unwrap();
+    assert_eq!(output, "trapped\nstatus 143\n");
+    let notice = notice.strip_prefix("ended by SIGTERM after ").unwrap();
+    let wanted = format!(" ms; it waited for 127.0.0.1:{port}\n");
+    assert!(notice.ends_with(&wanted), "{told}");
 }
 
 fn send(to: &Child, signal: libc::c_int) {
