@@ -556,6 +556,7 @@ impl Session {
             error,
             answered_by,
             attempts,
+            is_for_stock_client: false,
             interrupted: interrupted.map(|line| self.log.clean(line)),
             report: self.report,
             message: self.message,

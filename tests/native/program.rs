@@ -1,10 +1,10 @@
 //! `ecf_client` as scripts use it: beside the real ecflow_client, under dash, and ended by
 //! signals.
 
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -227,6 +227,113 @@ fn what_a_backup_took_in_the_end_is_told_when_it_took_long() {
     let port = server.port.to_string();
     let (lines, is_well) = told(&environment(&port, &[]), &["--meter=m", "10"]);
     assert_eq!((lines.as_str(), is_well), ("", true));
+}
+
+/// A directory with the program as `ecflow_client`, and one with a stand-in for the stock client.
+fn two_clients(name: &str) -> (PathBuf, PathBuf) {
+    let (ours, stock) = (scratch(name).join("ours"), scratch(name).join("stock"));
+    for directory in [&ours, &stock] {
+        fs::create_dir_all(directory).unwrap();
+        fs::remove_file(directory.join("ecflow_client")).ok();
+    }
+    let file = stock.join("ecflow_client");
+    fs::write(&file, "#!/bin/sh\necho stock \"$@\"\nexit 7\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    (ours, stock)
+}
+
+#[test]
+fn what_only_ecflows_own_client_does_is_referred_to_it() {
+    let (ours, stock) = two_clients("referred");
+    let path = format!("/no/such:{0}:{1}:{0}", ours.display(), stock.display());
+    let alone = ours.display().to_string();
+    let program = ours.join("ecflow_client");
+    let run = |path: &str, more: &[(&str, &str)], args: &[&str]| {
+        let mut job = environment("1", &[("PATH", path)]);
+        job.extend(more);
+        let ended = Program::new(&program, &job).args(args).run();
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        (
+            String::from_utf8(ended.stdout).unwrap(),
+            stderr,
+            ended.status.code(),
+        )
+    };
+    // A link, a hard link, and a copy: each is this program itself.
+    let kinds: [fn(&Path, &Path); 3] = [
+        |from, to| symlink(from, to).unwrap(),
+        |from, to| fs::hard_link(from, to).unwrap(),
+        |from, to| {
+            fs::copy(from, to).unwrap();
+        },
+    ];
+    for make in kinds {
+        fs::remove_file(&program).ok();
+        make(Path::new(PROGRAM), &program);
+        let definition = stock.join("x.def");
+        fs::write(&definition, "suite s\nendsuite\n").unwrap();
+        let definition = definition.to_str().unwrap();
+        for args in [
+            &["--why", "/s"][..],
+            &["--load", definition, "check_only"],
+            &["--server_load", "log"],
+        ] {
+            let (_, told, status) = run(&path, &[], args);
+            let wanted = format!(
+                "; the next one in PATH is {}/ecflow_client\n",
+                stock.display()
+            );
+            assert!(told.ends_with(&wanted), "{told}");
+            assert!(!told.contains("use ecflow_client"), "{told}");
+            assert_eq!(status, Some(1));
+            let (_, told, status) = run(&alone, &[], args);
+            assert!(told.ends_with("; there is none in PATH\n"), "{told}");
+            assert_eq!(status, Some(1));
+            let more = [("ECF_FAILOVER_STOCK_CLIENT", "run")];
+            let (output, _, status) = run(&path, &more, args);
+            assert_eq!(
+                (output, status),
+                (format!("stock {}\n", args.join(" ")), Some(7))
+            );
+        }
+    }
+}
+
+#[test]
+fn copies_of_the_program_do_not_run_each_other_for_ever() {
+    let (one, other) = two_clients("copies");
+    for directory in [&one, &other] {
+        fs::copy(PROGRAM, directory.join("ecflow_client")).unwrap();
+    }
+    let path = format!("{}:{}", one.display(), other.display());
+    let job = environment(
+        "1",
+        &[("PATH", &path), ("ECF_FAILOVER_STOCK_CLIENT", "run")],
+    );
+    let ended = Program::new(one.join("ecflow_client"), &job)
+        .args(&["--why", "/s"])
+        .run();
+    assert_eq!(ended.status.code(), Some(1));
+}
+
+#[test]
+fn the_version_has_the_words_that_build_scripts_look_for_and_tells_who_it_is() {
+    let told = Program::new(PROGRAM, &[]).args(&["--version"]).succeed();
+    let [first, second] = told.lines().collect::<Vec<_>>()[..] else {
+        panic!("{told}");
+    };
+    let version = first.strip_prefix("Ecflow version(").unwrap();
+    let number = version.split_once(')').unwrap().0;
+    assert_eq!(number, "5.17.0", "a number and nothing else");
+    assert!(first.contains(" openssl("), "{told}");
+    let own = format!(
+        "ecf_failover {}, not ecFlow's own client: ",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(
+        second.starts_with(&own) && second.contains("5.9.2 to 5.17.0"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod signals;
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int};
+use std::io;
+use std::path::Path;
 use std::ptr;
 
 use host::Host;
@@ -84,11 +86,26 @@ unsafe extern "C" fn run(list: *const WordList) -> c_int {
         let host = Host::of_this_process();
         let client = Client::new(shell::settings(|name| host.variable(name)));
         let taken = Taken::begin(&client);
-        let status = shell::run(&client, &argv, signals::ended_by);
+        let status = shell::run(&client, &argv, host);
         // The shell gets the signals that came, after all else is done.
         drop(taken);
         c_int::from(status)
     })
+}
+
+impl shell::Place for Host {
+    fn signal(&self) -> Option<u8> {
+        signals::ended_by()
+    }
+
+    fn path(&self) -> Option<Vec<u8>> {
+        self.variable("PATH")
+    }
+
+    /// The shell stays what it is.
+    fn become_program(&self, _: &Path) -> Option<io::Error> {
+        None
+    }
 }
 
 unsafe fn words(mut list: *const WordList) -> Vec<Vec<u8>> {

@@ -151,6 +151,9 @@ ecflow_client --server_load log; echo "status $?"
     let reasons = lines.iter().filter(|line| line.contains("ECF_ERR_"));
     assert_eq!(reasons.count(), 3, "{told}");
     assert!(told.contains("why"), "{told}");
+    assert!(!told.contains("use ecflow_client"), "{told}");
+    let next = lines.iter().filter(|line| line.contains(" PATH"));
+    assert_eq!(next.count(), 3, "{told}");
 }
 
 #[test]
