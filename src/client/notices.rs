@@ -46,19 +46,22 @@ pub(super) enum Next<'a> {
 }
 
 impl Notices {
-    /// Those of a command that begins now and has `timeout`, by the key of that name if it is
-    /// one.
+    /// Those of a command that begins now. `limit`: how long it goes on at the most where time is
+    /// what ends it, and the key that says so, if one does.
     pub(super) fn new(
         is_on: bool,
         begin: Millis,
-        timeout: Millis,
-        key: Option<&'static str>,
+        limit: Option<(Millis, Option<&'static str>)>,
     ) -> Self {
-        let key = key.map(|key| format!(" ({key})")).unwrap_or_default();
+        let limit = match limit {
+            Some((limit, Some(key))) => format!(", giving up after {} ({key})", span(limit)),
+            Some((limit, None)) => format!(", giving up after {}", span(limit)),
+            None => String::new(),
+        };
         Self {
             is_on,
             begin,
-            limit: format!("giving up after {}{key}", span(timeout)),
+            limit,
             told_at: None,
             told: Vec::new(),
             last: None,
@@ -102,7 +105,7 @@ impl Notices {
             Next::Try(other) => format!("trying {other}"),
             Next::Await(other) => format!("waiting for {other}"),
         };
-        let line = format!("{host}: {words}; {next}, {}", self.limit);
+        let line = format!("{host}: {words}; {next}{}", self.limit);
         self.told.retain(|(other, _)| other != host);
         self.told.push((host.clone(), *reason));
         self.is_news = false;
@@ -196,7 +199,7 @@ mod tests {
     }
 
     fn notices() -> Notices {
-        Notices::new(true, 1_000, 86_400_000, Some("ECF_TIMEOUT"))
+        Notices::new(true, 1_000, Some((86_400_000, Some("ECF_TIMEOUT"))))
     }
 
     #[test]
@@ -277,7 +280,7 @@ mod tests {
         result.outcome = Outcome::Wait;
         waiting.ended(&primary, &result);
         assert_eq!(waiting.goes_on(1_000, &Next::Pause(2_000)), None);
-        let mut off = Notices::new(false, 0, 1_000, None);
+        let mut off = Notices::new(false, 0, None);
         off.ended(&primary, &refused());
         assert_eq!(off.goes_on(0, &Next::Pause(2_000)), None);
         assert_eq!(off.delivered(90_000, &primary), None);

@@ -141,11 +141,14 @@ impl Session {
             report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
-        let key = settings.deadline(command.timeout, Millis::MAX);
-        let key = (key.1 == timeout).then_some(key.0);
+        let (key, value) = settings.deadline(command.timeout, Millis::MAX);
+        let key = (value == timeout).then_some(key);
+        // Others give up after some tries.
+        let is_ended_by_time = command.kind == Kind::Task && !settings.denied;
+        let limit = is_ended_by_time.then_some((timeout, key));
         Self {
             log,
-            notices: Notices::new(settings.notices, now, timeout, key),
+            notices: Notices::new(settings.notices, now, limit),
             policy,
             memory: Memory::new(&shared.memory, settings, now),
             hosts: vec![command.primary.clone()],

@@ -139,6 +139,10 @@ fn a_command_that_does_not_get_through_says_so_in_one_line() {
         let wanted = format!("ecf_client: 127.0.0.1:{port}: {words}; ");
         assert!(first.starts_with(&wanted), "{lines}");
     }
+    // Not time but a number of tries ends what a user asks for.
+    let (lines, _) = told(&environment(&refused, &[]), &["--suites"]);
+    let first = lines.lines().next().unwrap_or_default();
+    assert!(first.ends_with("; next try in 50 ms"), "{lines}");
     let off = environment(
         &refused,
         &[("ECF_TIMEOUT", "1"), ("ECF_FAILOVER_NOTICES", "off")],
