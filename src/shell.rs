@@ -7,12 +7,17 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use crate::client::{Client, Reply};
+use crate::config::Configuration;
 use crate::model::{Kind, Status};
 use crate::sys::output::{self, Output};
+use crate::sys::stderr;
 
 /// An option that only this client has.
 pub struct OwnOption {
@@ -35,11 +40,46 @@ pub const OWN_OPTIONS: &[OwnOption] = &[
         meaning: "without paths: send nothing; print what is wrong with the settings and the hostfile, a line each" },
 ];
 
+/// Signals that end commands.
+const SIGNALS: [(libc::c_int, &str); 8] = [
+    (libc::SIGHUP, "SIGHUP"),
+    (libc::SIGINT, "SIGINT"),
+    (libc::SIGQUIT, "SIGQUIT"),
+    (libc::SIGALRM, "SIGALRM"),
+    (libc::SIGTERM, "SIGTERM"),
+    (libc::SIGUSR1, "SIGUSR1"),
+    (libc::SIGUSR2, "SIGUSR2"),
+    (libc::SIGXCPU, "SIGXCPU"),
+];
+
 const SUCCESS: u8 = 0;
 const FAILURE: u8 = 1;
 
-/// Runs one command; gives its exit status. `signal` tells which signal ended it, if one did.
-pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -> u8 {
+/// The settings of a command that a shell runs: a person may be looking, so notices are on
+/// unless they are turned off.
+pub fn settings(lookup: impl Fn(&str) -> Option<Vec<u8>>) -> Configuration {
+    Configuration::read(|name| match (name, lookup(name)) {
+        ("ECF_FAILOVER_NOTICES", None) => Some(b"on".to_vec()),
+        ("ECF_FAILOVER_NOTICES", Some(empty)) if empty.is_empty() => Some(b"on".to_vec()),
+        (_, value) => value,
+    })
+}
+
+/// Where a command runs: in a process of its own, or in the shell.
+pub trait Place {
+    /// Which signal ended the command, if one did.
+    fn signal(&self) -> Option<u8>;
+
+    /// Where programs are looked for.
+    fn path(&self) -> Option<Vec<u8>>;
+
+    /// Becomes another program, with the same words, if this can be; gives why it did not.
+    fn become_program(&self, program: &Path) -> Option<io::Error>;
+}
+
+/// Runs one command; gives its exit status.
+pub fn run(client: &Client, argv: &[Vec<u8>], place: &impl Place) -> u8 {
+    let signal = || place.signal();
     let words: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
     match words[..] {
         [b"--check"] => check(client),
@@ -51,15 +91,58 @@ pub fn run(client: &Client, argv: &[Vec<u8>], signal: impl Fn() -> Option<u8>) -
             status
         }
         [b"--report", ..] => {
+            // It tells all that notices would, and may be read by a program.
+            client.set(b"ECF_FAILOVER_NOTICES", b"off").ok();
             let reply = client.send_any(&argv[1..]);
             report(&reply);
             end(&reply, signal)
         }
         _ => {
             let reply = client.send_any(argv);
+            if reply.is_for_stock_client {
+                return elsewhere(client, &reply, place);
+            }
             end(&reply, signal)
         }
     }
+}
+
+/// A command that only ecFlow's own client does.
+fn elsewhere(client: &Client, reply: &Reply, place: &impl Place) -> u8 {
+    let why = String::from_utf8_lossy(&reply.error);
+    let why = why.trim_end();
+    let next = match next_client(place.path().unwrap_or_default()) {
+        Some(program) => {
+            let wants_it = client.get(b"ECF_FAILOVER_STOCK_CLIENT");
+            let wants_it = wants_it.is_ok_and(|value| value.eq_ignore_ascii_case(b"run"));
+            let failure = wants_it.then(|| place.become_program(&program)).flatten();
+            let failure = failure.map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("the next one in PATH is {}{failure}", program.display())
+        }
+        None => "there is none in PATH".to_owned(),
+    };
+    let status = reply.status.name();
+    complain(&format!("ecf_client: {status}: {why}; {next}"));
+    FAILURE
+}
+
+/// The first ecflow_client in PATH that is not this program, under whatever name.
+fn next_client(path: Vec<u8>) -> Option<PathBuf> {
+    let same = |one: &fs::Metadata, other: &fs::Metadata| {
+        one.dev() == other.dev() && one.ino() == other.ino()
+    };
+    let own = fs::metadata("/proc/self/exe").ok();
+    path.split(|byte| *byte == b':')
+        .filter(|directory| !directory.is_empty())
+        .map(|directory| Path::new(OsStr::from_bytes(directory)).join("ecflow_client"))
+        .find(|program| {
+            let is_ours = fs::canonicalize(program).is_ok_and(|real| real.ends_with("ecf_client"));
+            fs::metadata(program).is_ok_and(|found| {
+                let is_this = own.as_ref().is_some_and(|own| same(own, &found));
+                let is_executable = found.is_file() && found.permissions().mode() & 0o111 != 0;
+                is_executable && !is_this && !is_ours
+            })
+        })
 }
 
 /// What `--help` has to add.
@@ -90,13 +173,29 @@ fn end(reply: &Reply, signal: impl Fn() -> Option<u8>) -> u8 {
     match (reply.status, signal()) {
         (Status::Ok, _) => SUCCESS,
         // As a shell tells it of a program that the signal ended.
-        (Status::Cancelled, Some(signal)) => signal.saturating_add(128),
+        (Status::Cancelled, Some(signal)) => {
+            if let Some(waited) = &reply.interrupted {
+                stderr::write_line(&format!("ecf_client: ended by {} {waited}", name(signal)));
+            }
+            signal.saturating_add(128)
+        }
         (status, _) => {
             let error = String::from_utf8_lossy(&reply.error);
             complain(&format!("ecf_client: {}: {error}", status.name()));
             FAILURE
         }
     }
+}
+
+/// A signal as people call it.
+fn name(signal: u8) -> String {
+    let named = SIGNALS
+        .iter()
+        .find(|(number, _)| *number == i32::from(signal));
+    named.map_or_else(
+        || format!("signal {signal}"),
+        |(_, name)| (*name).to_owned(),
+    )
 }
 
 /// Tells the problems that there are.

@@ -18,6 +18,11 @@ if [ -n "${BASH_VERSION:-}" ] && [ -r "%ECF_LIBRARY:%" ] &&
 elif command -v ecf_client >/dev/null 2>&1; then
     ecflow_client() { command ecf_client "$@"; }
 fi
+# What runs programs (timeout, env, nohup, xargs) knows no builtin and no function: it finds the
+# same client first in PATH.
+if [ -x "%ECF_PROGRAMS:%/ecflow_client" ]; then
+    export PATH="%ECF_PROGRAMS:%:$PATH"
+fi
 
 ecflow_client --init=$$
 

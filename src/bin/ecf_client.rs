@@ -3,8 +3,11 @@
 //! [`ecf_failover::shell`].
 #![allow(unsafe_code, reason = "a program takes signals")]
 
+use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -24,13 +27,35 @@ fn main() -> ExitCode {
         .skip(1)
         .map(OsStringExt::into_vec)
         .collect();
-    let client = CLIENT.get_or_init(Client::from_environment);
+    let client = CLIENT.get_or_init(|| {
+        let lookup = |name: &str| std::env::var_os(name).map(OsStringExt::into_vec);
+        Client::new(shell::settings(lookup))
+    });
     take_signals();
-    let signal = || {
+    ExitCode::from(shell::run(client, &argv, &Process))
+}
+
+/// A process of the command's own.
+struct Process;
+
+impl shell::Place for Process {
+    fn signal(&self) -> Option<u8> {
         let signal = u8::try_from(SIGNAL.load(Ordering::Relaxed)).ok();
         signal.filter(|signal| *signal > 0)
-    };
-    ExitCode::from(shell::run(client, &argv, signal))
+    }
+
+    fn path(&self) -> Option<Vec<u8>> {
+        std::env::var_os("PATH").map(OsStringExt::into_vec)
+    }
+
+    fn become_program(&self, program: &Path) -> Option<io::Error> {
+        // Another copy of this program would be as little help, and must not come back here.
+        let failure = Command::new(program)
+            .args(std::env::args_os().skip(1))
+            .env("ECF_FAILOVER_STOCK_CLIENT", "name")
+            .exec();
+        Some(failure)
+    }
 }
 
 /// Lets the signals that end a job's command end the waiting, once: a second one ends the

@@ -27,9 +27,7 @@ impl Log {
         if self.sink.is_none() && !self.to_stderr && !is_traced(level) {
             return;
         }
-        let line = self.secrets.redacted(line.to_string().into_bytes());
-        // What a server says must not look like a line of its own.
-        let line = String::from_utf8_lossy(&line).replace(char::is_control, " ");
+        let line = self.clean(line.to_string());
         trace(level, &line);
         if let Some(sink) = &self.sink {
             sink(level, &line);
@@ -37,6 +35,18 @@ impl Log {
         if self.to_stderr {
             stderr::write_line(&format!("ecf_failover: {line}"));
         }
+    }
+
+    /// Tells a person, if this can be done at once.
+    pub(super) fn notice(&self, line: String) {
+        stderr::write_line(&format!("ecf_client: {}", self.clean(line)));
+    }
+
+    /// A line without secrets.
+    pub(super) fn clean(&self, line: String) -> String {
+        let line = self.secrets.redacted(line.into_bytes());
+        // What a server says must not look like a line of its own.
+        String::from_utf8_lossy(&line).replace(char::is_control, " ")
     }
 }
 

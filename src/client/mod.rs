@@ -11,6 +11,7 @@ mod memory;
 mod memory_place;
 mod native;
 mod notes;
+mod notices;
 mod refusal;
 mod reply;
 mod run;
@@ -121,6 +122,16 @@ impl Client {
     /// Ends every command in progress, and later ones at once, until [`Client::resume`].
     pub fn cancel(&self) {
         self.shared.cancel.set();
+    }
+
+    /// Calls `see_to_it` on the thread that waits, after each [`Client::interrupt`].
+    pub(crate) fn on_interrupt(&self, see_to_it: fn()) {
+        self.shared.cancel.on_interrupt(see_to_it);
+    }
+
+    /// Wakes the command in progress, which goes on afterwards. Fit for a signal handler.
+    pub(crate) fn interrupt(&self) {
+        self.shared.cancel.interrupt();
     }
 
     /// Whether a command is cancelled that started when there had been `count` cancels.

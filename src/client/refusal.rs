@@ -10,6 +10,8 @@ pub(super) struct Refusal {
     pub(super) message: String,
     /// What ecflow_client would print.
     pub(super) text: Vec<u8>,
+    /// ecFlow's own client would do it.
+    pub(super) is_for_stock_client: bool,
 }
 
 impl Refusal {
@@ -18,6 +20,7 @@ impl Refusal {
             status,
             message,
             text: Vec::new(),
+            is_for_stock_client: false,
         }
     }
 
@@ -49,7 +52,13 @@ impl From<CommandError> for Refusal {
             CommandError::Environment { .. } => Status::Config,
             _ => Status::Argument,
         };
-        Self::new(status, error.to_string())
+        Self {
+            is_for_stock_client: matches!(
+                error,
+                CommandError::NotOffered(..) | CommandError::UseNotOffered { .. }
+            ),
+            ..Self::new(status, error.to_string())
+        }
     }
 }
 

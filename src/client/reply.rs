@@ -16,6 +16,10 @@ pub struct Reply {
     /// Who confirmed or refused the command.
     pub answered_by: Option<Endpoint>,
     pub(super) attempts: u32,
+    /// Nothing was sent: only ecFlow's own client does it.
+    pub(crate) is_for_stock_client: bool,
+    /// How long a cancelled command waited, and for what, if it is to be told.
+    pub(crate) interrupted: Option<String>,
     pub(super) report: Report,
     pub(super) message: String,
     pub(super) end: Millis,
@@ -31,6 +35,8 @@ impl Reply {
             error: message.as_bytes().to_vec(),
             answered_by: None,
             attempts: 0,
+            is_for_stock_client: false,
+            interrupted: None,
             report: Report::new("", Kind::User, 0),
             message: message.to_owned(),
             end: 0,

@@ -50,7 +50,10 @@ impl Client {
                 let command = delegated(wanted.kind(), settings, &primary);
                 let mut session = self.begin(&configuration, &command, start);
                 session.refuse(refusal.status, refusal.message);
-                return session.into_reply(refusal.text);
+                return Reply {
+                    is_for_stock_client: refusal.is_for_stock_client,
+                    ..session.into_reply(refusal.text)
+                };
             }
         };
         let command = CommandView {

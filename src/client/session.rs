@@ -8,6 +8,7 @@ use super::hostlist;
 use super::job_home::{Home, JobHomes};
 use super::log::{Log, cut};
 use super::memory::Memory;
+use super::notices::{Next, Notices};
 use super::reply::Reply;
 use super::shared::Shared;
 use crate::command::Purpose;
@@ -50,6 +51,7 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     configuration: Arc<Configuration>,
     log: Log,
+    notices: Notices,
     policy: Box<dyn Policy>,
     memory: Memory,
     hosts: Vec<Endpoint>,
@@ -164,8 +166,14 @@ impl Session {
             report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
+        let (key, value) = settings.deadline(command.timeout, Millis::MAX);
+        let key = (value == timeout).then_some(key);
+        // Others give up after some tries.
+        let is_ended_by_time = command.kind == Kind::Task && !settings.denied;
+        let limit = is_ended_by_time.then_some((timeout, key));
         Self {
             log,
+            notices: Notices::new(settings.notices, now, limit),
             policy,
             memory,
             hosts: vec![command.primary.clone()],
@@ -238,7 +246,24 @@ impl Session {
                 Action::Send { host, .. } => self.leave_others(Some(host)),
                 Action::Wait { .. } | Action::Probe { .. } | Action::GiveUp => {}
             }
+            self.tell(&action);
             return action;
+        }
+    }
+
+    /// Tells a person that the command goes on.
+    fn tell(&mut self, action: &Action) {
+        let next = match *action {
+            Action::Wait { until } => match self.under_way.last() {
+                Some(attempt) => Next::Await(&attempt.endpoint),
+                None => Next::Pause(until),
+            },
+            Action::Attempt { host, .. } | Action::Connect { host } => Next::Try(&self.hosts[host]),
+            Action::Send { host, .. } => Next::Await(&self.hosts[host]),
+            Action::Probe { .. } | Action::GiveUp | Action::ListBackups | Action::End(_) => return,
+        };
+        if let Some(line) = self.notices.goes_on(self.now, &next) {
+            self.log.notice(line);
         }
     }
 
@@ -318,7 +343,7 @@ impl Session {
                 what: what.into_bytes(),
                 cure: Cure::Retry,
             };
-            self.end_attempt(attempt.host, result);
+            self.close(attempt.host, result, true);
         }
     }
 
@@ -406,6 +431,11 @@ impl Session {
     }
 
     fn end_attempt(&mut self, host: HostIndex, result: AttemptResult) {
+        self.close(host, result, false);
+    }
+
+    /// `is_left`: nothing was wrong with it.
+    fn close(&mut self, host: HostIndex, result: AttemptResult, is_left: bool) {
         if let Outcome::Wait | Outcome::Halted | Outcome::Zombie = result.outcome {
             // It is asked again, also when the hostfile has changed meanwhile.
             self.preferred = self.keys.get(host).copied();
@@ -419,6 +449,9 @@ impl Session {
             ..result
         };
         self.log_attempt(&attempt, &result);
+        if !is_left && !self.cancel().is_cancelled() {
+            self.notices.ended(&attempt.endpoint, &result);
+        }
         self.report.record(
             attempt.number,
             &attempt.endpoint,
@@ -485,6 +518,11 @@ impl Session {
             let length = self.report.length(self.now);
             let (key, value) = self.settings().deadline(self.own_timeout, length);
             self.report.limited_by(key, value);
+        }
+        if let (Status::Ok, Some(host)) = (status, self.report.answered_by())
+            && let Some(line) = self.notices.delivered(self.now, host)
+        {
+            self.log.notice(line);
         }
         let level = match status {
             Status::Ok => Level::Info,
@@ -564,8 +602,12 @@ impl Session {
     }
 
     /// The end of the command, with `text` as what ecflow_client would print.
-    pub(super) fn into_reply(self, text: Vec<u8>) -> Reply {
+    pub(super) fn into_reply(mut self, text: Vec<u8>) -> Reply {
         let status = self.over.unwrap_or(Status::Internal);
+        let interrupted = match status {
+            Status::Cancelled => self.notices.interrupted(self.now, &self.endpoint),
+            _ => None,
+        };
         let error = match (status, self.report.attempts()) {
             (Status::Ok, _) => Vec::new(),
             (_, 0) if self.message.is_empty() => self.report.why(status).into_bytes(),
@@ -584,6 +626,8 @@ impl Session {
             error,
             answered_by,
             attempts,
+            is_for_stock_client: false,
+            interrupted: interrupted.map(|line| self.log.clean(line)),
             report: self.report,
             message: self.message,
             end: self.now,

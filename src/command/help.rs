@@ -4,9 +4,17 @@ use super::beside::BESIDE;
 use super::table::{COMMANDS, CommandRow, NOT_OFFERED};
 use crate::model::Kind;
 
+/// The first line has the words by which build scripts find out what an ecflow_client is: the
+/// newest ecFlow whose protocol is spoken, and whether there is TLS. The second tells who it is.
 pub(super) fn version() -> Vec<u8> {
+    let tls = match cfg!(feature = "tls") {
+        true => "enabled",
+        false => "disabled",
+    };
     format!(
-        "ecf_failover {}, a client of ecFlow 5.9.2 to 5.17.0\n",
+        "Ecflow version(5.17.0) protocol(JSON) openssl({tls})\n\
+         ecf_failover {}, not ecFlow's own client: speaks with servers of ecFlow 5.9.2 to 5.17.0, \
+         TLS is rustls\n",
         env!("CARGO_PKG_VERSION")
     )
     .into_bytes()
@@ -24,7 +32,7 @@ pub(super) fn about(topic: &[u8]) -> Vec<u8> {
     };
     let not_offered = || {
         let rows = NOT_OFFERED.iter().map(|(name, why)| (*name, "", *why));
-        block("Not offered, for these use ecflow_client", rows)
+        block("Not offered, only by ecFlow's own client", rows)
     };
     let name = topic.strip_prefix(b"--").unwrap_or(topic);
     let text = match name {

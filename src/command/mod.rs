@@ -273,8 +273,16 @@ pub enum CommandError {
     #[error("{0} could be {1}: write it out")]
     AmbiguousOption(String, String),
     /// An option that ecf_failover does not have, with the reason.
-    #[error("--{0} is not offered by ecf_failover ({1}): use ecflow_client for it")]
+    #[error("--{0} is not offered by ecf_failover ({1}), only by ecFlow's own client")]
     NotOffered(&'static str, &'static str),
+    /// A use of an option that ecf_failover does not have.
+    #[error("--{option}: {why}: only ecFlow's own client does it")]
+    UseNotOffered {
+        /// The option.
+        option: &'static str,
+        /// Which use, and why.
+        why: String,
+    },
     /// A word that belongs to no option.
     #[error("{0} belongs to no option: values follow their option")]
     StrayWord(String),

@@ -38,6 +38,16 @@ pub enum Profile {
     Fast,
 }
 
+/// ECF_FAILOVER_STOCK_CLIENT: what becomes of a command that only ecFlow's own client does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StockClient {
+    /// The error names that client.
+    #[default]
+    Name,
+    /// The program becomes it.
+    Run,
+}
+
 /// ECF_FAILOVER_DEFAULT_PORT: the port of a hostfile's entry that names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultPort {

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use super::choices::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
+use super::choices::{
+    DefaultPort, HostfilePolicy, Memory, Profile, Protocol, StockClient, WhenAlive,
+};
 use super::value::{
     Why, choice, default_port, host, is_on, optional, path, port, positive_seconds, seconds, share,
     text, whole,
@@ -190,6 +192,12 @@ keys! {
         => authorities_file: Option<PathBuf> = |v| optional(v, path);
     flag("ECF_DEBUG_CLIENT", "log to stderr")
         => debug_client: bool = is_on;
+    value("ECF_FAILOVER_NOTICES", "off", "`on`, `off`",
+        "a line on stderr when a host fails first or for another reason, when such a command is delivered, and when a signal ends it; at most one in ten seconds. On by default in ecf_client and in the builtin")
+        => notices: bool = |v| choice(v, &[("on", true), ("off", false)]);
+    value("ECF_FAILOVER_STOCK_CLIENT", "name", "`name`, `run`",
+        "what ecf_client does with a command that it does not offer: name the next ecflow_client in PATH, or run it; the builtin names it")
+        => stock_client: StockClient = |v| choice(v, &[("name", StockClient::Name), ("run", StockClient::Run)]);
     value("ECF_FAILOVER_PROFILE", "ecflow", "`ecflow`, `fast`",
         "`ecflow`: the documented behaviour, to the second; `fast`: a live server as soon as possible")
         => profile: Profile = |v| choice(v, &[("ecflow", Profile::Ecflow), ("fast", Profile::Fast)]);

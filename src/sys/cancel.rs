@@ -1,6 +1,7 @@
 //! Cancelling from anywhere, also from a signal handler: atomics, and a system call for each
 //! command that waits.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use super::alarm::Alarms;
@@ -14,6 +15,10 @@ pub struct Cancel {
     count: AtomicU64,
     /// What wakes those who wait.
     alarms: Alarms,
+    /// Something has happened that the one who waits shall see to.
+    is_interrupted: AtomicBool,
+    /// How it is seen to.
+    on_interrupt: OnceLock<fn()>,
 }
 
 impl Default for Cancel {
@@ -22,6 +27,8 @@ impl Default for Cancel {
             is_set: AtomicBool::new(false),
             count: AtomicU64::new(0),
             alarms: Alarms::new(),
+            is_interrupted: AtomicBool::new(false),
+            on_interrupt: OnceLock::new(),
         }
     }
 }
@@ -33,6 +40,20 @@ impl Cancel {
         self.count.fetch_add(1, Ordering::Release);
         // Who begins to wait puts its alarm into its place first and looks at these then; here it
         // is the other way round, so that one of both sees the other.
+        fence(Ordering::SeqCst);
+        self.alarms.ring();
+    }
+
+    /// Calls `see_to_it` on the thread that waits, whenever [`Cancel::interrupt`] was called.
+    pub(crate) fn on_interrupt(&self, see_to_it: fn()) {
+        // Once: another is not taken.
+        self.on_interrupt.get_or_init(|| see_to_it);
+    }
+
+    /// Wakes those who wait, and ends nothing. Fit for a signal handler.
+    pub(crate) fn interrupt(&self) {
+        self.is_interrupted.store(true, Ordering::Release);
+        // As for a cancel.
         fence(Ordering::SeqCst);
         self.alarms.ring();
     }
@@ -73,6 +94,16 @@ impl<'a> CancelWatch<'a> {
     /// Where the alarms of those are who wait.
     pub(super) fn alarms(&self) -> &'a Alarms {
         &self.cancel.alarms
+    }
+
+    /// Sees to an interrupt, if there was one.
+    pub(super) fn attend(&self) {
+        if !self.cancel.is_interrupted.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(see_to_it) = self.cancel.on_interrupt.get() {
+            see_to_it();
+        }
     }
 
     /// How often the switch had been set when the command started.

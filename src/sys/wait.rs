@@ -104,6 +104,7 @@ fn wait_for_news(
     alarm: &Alarm<'_>,
 ) -> Waited {
     loop {
+        cancel.attend();
         // The descriptors first: a reply that is there beats a cancel.
         if cancel.is_cancelled() {
             return match poll(&mut entries[1..], Some(0)) {
@@ -129,6 +130,7 @@ fn wait_for_news(
 /// Looks for a cancel every few milliseconds.
 fn wait_in_slices(entries: &mut [libc::pollfd], until: Millis, cancel: CancelWatch<'_>) -> Waited {
     loop {
+        cancel.attend();
         let left = until.saturating_sub(clock::now());
         let slice = if cancel.is_cancelled() {
             0
@@ -211,6 +213,7 @@ mod tests {
     use std::fs;
     use std::net::TcpListener;
     use std::os::fd::AsFd;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
     use std::time::Duration;
 
@@ -264,6 +267,27 @@ mod tests {
         let later = cancel.watch();
         let begin = clock::start();
         assert_eq!(until(begin + 60, later), Waited::TimedOut);
+    }
+
+    #[test]
+    fn an_interrupt_is_seen_to_at_once_and_the_wait_goes_on_to_its_end() {
+        static SEEN_AT: AtomicU64 = AtomicU64::new(0);
+        let cancel = Cancel::default();
+        cancel.on_interrupt(|| SEEN_AT.store(clock::now(), Ordering::SeqCst));
+        let begin = clock::start();
+        thread::scope(|scope| {
+            let pause = scope.spawn(|| until(begin + 400, cancel.watch_since(0)));
+            thread::sleep(Duration::from_millis(100));
+            cancel.interrupt();
+            assert_eq!(pause.join().ok(), Some(Waited::TimedOut));
+        });
+        assert!(clock::now() >= begin + 400, "not cut short");
+        let seen = SEEN_AT.load(Ordering::SeqCst);
+        assert!(
+            (begin + 90..begin + 350).contains(&seen),
+            "{}",
+            seen - begin
+        );
     }
 
     /// How often this thread has been woken.

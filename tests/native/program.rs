@@ -1,10 +1,10 @@
 //! `ecf_client` as scripts use it: beside the real ecflow_client, under dash, and ended by
 //! signals.
 
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -94,6 +94,250 @@ fn an_old_job_script_runs_unchanged_under_dash_and_aborts_by_its_trap() {
         assert_eq!(server.query("state", ""), state);
         assert_eq!(server.query("label", "l"), "three steps; done");
     }
+}
+
+/// Runs the program; gives what it told on stderr, and whether it succeeded.
+fn told(job: &[(&str, &str)], args: &[&str]) -> (String, bool) {
+    let ended = Program::new(PROGRAM, job).args(args).run();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    (told, ended.status.success())
+}
+
+#[test]
+fn a_command_that_does_not_get_through_says_so_in_one_line() {
+    let refused = refused_port().to_string();
+    let job = environment(&refused, &[("ECF_TIMEOUT", "1")]);
+    let (lines, is_well) = told(&job, &["--meter=m", "sesame"]);
+    assert!(!is_well, "{lines}");
+    let (lines, _) = told(&job, &["--meter=m", "1"]);
+    let [notice, error] = lines.lines().collect::<Vec<_>>()[..] else {
+        panic!("{lines}");
+    };
+    let start = format!("ecf_client: 127.0.0.1:{refused}: ");
+    assert!(notice.starts_with(&start), "{lines}");
+    assert!(notice.contains("Connection refused"), "{lines}");
+    assert!(
+        notice.ends_with("; next try in 50 ms, giving up after 1 s (ECF_TIMEOUT)"),
+        "{lines}"
+    );
+    assert!(
+        error.starts_with("ecf_client: ECF_ERR_TIMEOUT: "),
+        "{lines}"
+    );
+
+    for (reply, words) in [
+        (testkit::replies::halted(), "the server is halted"),
+        (
+            testkit::replies::zombie(),
+            "the server takes the task for a zombie",
+        ),
+    ] {
+        let peer = Peer::answering(&reply);
+        let port = peer.port.to_string();
+        let (lines, _) = told(&environment(&port, &[("ECF_TIMEOUT", "1")]), &["--event=e"]);
+        let first = lines.lines().next().unwrap_or_default();
+        let wanted = format!("ecf_client: 127.0.0.1:{port}: {words}; ");
+        assert!(first.starts_with(&wanted), "{lines}");
+    }
+    // Not time but a number of tries ends what a user asks for.
+    let (lines, _) = told(&environment(&refused, &[]), &["--suites"]);
+    let first = lines.lines().next().unwrap_or_default();
+    assert!(first.ends_with("; next try in 50 ms"), "{lines}");
+    let off = environment(
+        &refused,
+        &[("ECF_TIMEOUT", "1"), ("ECF_FAILOVER_NOTICES", "off")],
+    );
+    let (lines, _) = told(&off, &["--meter=m", "1"]);
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+}
+
+#[test]
+fn a_notice_has_no_secret_and_waits_for_no_reader() {
+    let words = "the password sesame-of-the-job is unknown here\n, friend";
+    let peer = Peer::answering(&testkit::replies::error(words));
+    let halted = Peer::answering(&testkit::replies::halted());
+    let pass = [("ECF_PASS", "sesame-of-the-job"), ("ECF_TIMEOUT", "1")];
+    for port in [peer.port, halted.port] {
+        let port = port.to_string();
+        let mut job = environment(&port, &[]);
+        job.retain(|(key, _)| *key != "ECF_PASS" && *key != "ECF_TIMEOUT");
+        job.extend(pass);
+        let (lines, _) = told(&job, &["--event=e"]);
+        assert!(
+            !lines.is_empty() && !lines.contains("sesame-of-the-job"),
+            "{lines}"
+        );
+    }
+    let port = halted.port.to_string();
+    let begin = Instant::now();
+    let job = environment(&port, &[("ECF_TIMEOUT", "1")]);
+    Program::new(PROGRAM, &job)
+        .args(&["--event=e"])
+        .unread(Duration::from_secs(30));
+    // The error in the end waits for its reader a while, the notice did not.
+    assert!(begin.elapsed() < Duration::from_secs(14));
+}
+
+#[test]
+fn a_command_that_a_signal_ends_tells_what_it_waited_for() {
+    let silent = Peer::new(&[Act::Silence]);
+    let port = silent.port.to_string();
+    let waiting = Program::new(PROGRAM, &environment(&port, &[]))
+        .args(&["--meter=m", "1"])
+        .command()
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_millis(600));
+    unsafe { libc::kill(i32::try_from(waiting.id()).unwrap(), libc::SIGTERM) };
+    let ended = waiting.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(143));
+    let lines = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(
+        lines.starts_with("ecf_client: ended by SIGTERM after "),
+        "{lines}"
+    );
+    let wanted = format!(" ms; it waited for 127.0.0.1:{port}\n");
+    assert!(lines.ends_with(&wanted), "{lines}");
+}
+
+#[test]
+fn what_a_backup_took_in_the_end_is_told_when_it_took_long() {
+    testkit::needs!(EcflowServer);
+    let refused = refused_port().to_string();
+    let server = Server::running();
+    let hostfile = scratch("program").join("long-hosts");
+    fs::write(&hostfile, format!("127.0.0.1:{}\n", server.port)).unwrap();
+    let settings = [
+        ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+        ("ECF_FAILOVER_ATTEMPTS", "2"),
+    ];
+    let mut job = environment(&refused, &settings);
+    job.retain(|(key, _)| *key != "ECF_FAILOVER_RETRY_PERIOD");
+    let (lines, is_well) = told(&job, &["--meter=m", "9"]);
+    assert!(is_well, "{lines}");
+    let [first, last] = lines.lines().collect::<Vec<_>>()[..] else {
+        panic!("{lines}");
+    };
+    assert!(
+        first.ends_with("; next try in 10 s, giving up after 30 s (ECF_TIMEOUT)"),
+        "{lines}"
+    );
+    let wanted = format!(
+        "ecf_client: delivered to 127.0.0.1:{} after 10 s",
+        server.port
+    );
+    assert_eq!(last, wanted);
+    let port = server.port.to_string();
+    let (lines, is_well) = told(&environment(&port, &[]), &["--meter=m", "10"]);
+    assert_eq!((lines.as_str(), is_well), ("", true));
+}
+
+/// A directory with the program as `ecflow_client`, and one with a stand-in for the stock client.
+fn two_clients(name: &str) -> (PathBuf, PathBuf) {
+    let (ours, stock) = (scratch(name).join("ours"), scratch(name).join("stock"));
+    for directory in [&ours, &stock] {
+        fs::create_dir_all(directory).unwrap();
+        fs::remove_file(directory.join("ecflow_client")).ok();
+    }
+    let file = stock.join("ecflow_client");
+    fs::write(&file, "#!/bin/sh\necho stock \"$@\"\nexit 7\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    (ours, stock)
+}
+
+#[test]
+fn what_only_ecflows_own_client_does_is_referred_to_it() {
+    let (ours, stock) = two_clients("referred");
+    let path = format!("/no/such:{0}:{1}:{0}", ours.display(), stock.display());
+    let alone = ours.display().to_string();
+    let program = ours.join("ecflow_client");
+    let run = |path: &str, more: &[(&str, &str)], args: &[&str]| {
+        let mut job = environment("1", &[("PATH", path)]);
+        job.extend(more);
+        let ended = Program::new(&program, &job).args(args).run();
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        (
+            String::from_utf8(ended.stdout).unwrap(),
+            stderr,
+            ended.status.code(),
+        )
+    };
+    // A link, a hard link, and a copy: each is this program itself.
+    let kinds: [fn(&Path, &Path); 3] = [
+        |from, to| symlink(from, to).unwrap(),
+        |from, to| fs::hard_link(from, to).unwrap(),
+        |from, to| {
+            fs::copy(from, to).unwrap();
+        },
+    ];
+    for make in kinds {
+        fs::remove_file(&program).ok();
+        make(Path::new(PROGRAM), &program);
+        let definition = stock.join("x.def");
+        fs::write(&definition, "suite s\nendsuite\n").unwrap();
+        let definition = definition.to_str().unwrap();
+        for args in [
+            &["--why", "/s"][..],
+            &["--load", definition, "check_only"],
+            &["--server_load", "log"],
+        ] {
+            let (_, told, status) = run(&path, &[], args);
+            let wanted = format!(
+                "; the next one in PATH is {}/ecflow_client\n",
+                stock.display()
+            );
+            assert!(told.ends_with(&wanted), "{told}");
+            assert!(!told.contains("use ecflow_client"), "{told}");
+            assert_eq!(status, Some(1));
+            let (_, told, status) = run(&alone, &[], args);
+            assert!(told.ends_with("; there is none in PATH\n"), "{told}");
+            assert_eq!(status, Some(1));
+            let more = [("ECF_FAILOVER_STOCK_CLIENT", "run")];
+            let (output, _, status) = run(&path, &more, args);
+            assert_eq!(
+                (output, status),
+                (format!("stock {}\n", args.join(" ")), Some(7))
+            );
+        }
+    }
+}
+
+#[test]
+fn copies_of_the_program_do_not_run_each_other_for_ever() {
+    let (one, other) = two_clients("copies");
+    for directory in [&one, &other] {
+        fs::copy(PROGRAM, directory.join("ecflow_client")).unwrap();
+    }
+    let path = format!("{}:{}", one.display(), other.display());
+    let job = environment(
+        "1",
+        &[("PATH", &path), ("ECF_FAILOVER_STOCK_CLIENT", "run")],
+    );
+    let ended = Program::new(one.join("ecflow_client"), &job)
+        .args(&["--why", "/s"])
+        .run();
+    assert_eq!(ended.status.code(), Some(1));
+}
+
+#[test]
+fn the_version_has_the_words_that_build_scripts_look_for_and_tells_who_it_is() {
+    let told = Program::new(PROGRAM, &[]).args(&["--version"]).succeed();
+    let [first, second] = told.lines().collect::<Vec<_>>()[..] else {
+        panic!("{told}");
+    };
+    let version = first.strip_prefix("Ecflow version(").unwrap();
+    let number = version.split_once(')').unwrap().0;
+    assert_eq!(number, "5.17.0", "a number and nothing else");
+    assert!(first.contains(" openssl("), "{told}");
+    let own = format!(
+        "ecf_failover {}, not ecFlow's own client: ",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(
+        second.starts_with(&own) && second.contains("5.9.2 to 5.17.0"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -31,10 +31,13 @@ pub(in crate::command) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
         match *word {
             b"force" => force = true,
             b"check_only" | b"print" | b"stats" => {
-                return wrong(format!(
-                    "{} needs ecFlow's own reader of definitions: use ecflow_client for it",
-                    words.shown(word)
-                ));
+                return Err(CommandError::UseNotOffered {
+                    option: "load",
+                    why: format!(
+                        "{} needs ecFlow's own reader of definitions",
+                        words.shown(word)
+                    ),
+                });
             }
             word => file = Some(word),
         }
@@ -50,10 +53,10 @@ pub(in crate::command) fn load(words: &Words<'_>, draft: &mut Draft) -> Built {
     };
     // An "extern" line ends an ecFlow server (5.9.2 and 5.17.0).
     if let Some(at) = text.split(|&b| b == b'\n').position(is_extern) {
-        return wrong(format!(
-            "line {} is an extern, which would end the server: use ecflow_client for it",
-            at + 1
-        ));
+        return Err(CommandError::UseNotOffered {
+            option: "load",
+            why: format!("line {} is an extern, which would end the server", at + 1),
+        });
     }
     draft.flag("force_", force);
     draft.text("defs_", text);

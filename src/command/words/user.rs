@@ -39,8 +39,10 @@ fn confirmed(option: &'static str, api: i64, words: &Words<'_>, draft: &mut Draf
 
 pub(in crate::command) fn server_load(words: &Words<'_>, draft: &mut Draft) -> Built {
     if !words.values.is_empty() {
-        let why = "drawing from a file is not offered: use ecflow_client for it";
-        return Err(CommandError::words("server_load", why));
+        return Err(CommandError::UseNotOffered {
+            option: "server_load",
+            why: "drawing from a file is not offered".into(),
+        });
     }
     draft.number("api_", 14);
     Ok(())

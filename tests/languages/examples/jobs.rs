@@ -31,6 +31,10 @@ fn definition(server: &Server, shell: &str, library: &str, programs: &Path) -> S
         .replace("/where/the/server/works", server.home.to_str().unwrap())
         .replace("/path/to/examples/shell", examples.to_str().unwrap())
         .replace("/usr/local/lib/libecf_failover.so", library)
+        .replace(
+            "  edit ECF_PROGRAMS '/usr/local/libexec/ecf_failover'\n",
+            "",
+        )
         .replace("  edit ECF_HOSTFILE '/path/to/hostfile'\n", "");
     let more = format!(
         "  edit JOB_SHELL '{shell}'\n  edit ECF_JOB_CMD 'PATH={}:$PATH %ECF_JOB% 1> %ECF_JOBOUT% 2>&1 &'\n  task job\n",

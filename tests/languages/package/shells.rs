@@ -33,4 +33,9 @@ fn job_scripts_find_the_program_and_the_builtin_in_the_installed_tree() {
         ecflow_client --meter=m 2"#;
     assert_eq!(in_shell("bash", script), "builtin\n");
     assert_eq!(server.query("meter", "m"), "2");
+    // Under the stock client's name, for a PATH, whatever the prefix was when it was installed.
+    let script = r#"PATH="${PROGRAM%/bin/*}/libexec/ecf_failover:$PATH"
+        timeout 20 ecflow_client --meter=m 3 && ecflow_client --version"#;
+    assert!(in_shell("sh", script).contains("ecf_failover "));
+    assert_eq!(server.query("meter", "m"), "3");
 }

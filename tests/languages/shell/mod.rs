@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use testkit::{Act, Peer, Program, Server, library_directory, scratch};
+use testkit::{Act, Peer, Program, Server, library_directory, scratch, source_root};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ecf_client");
 
@@ -43,6 +43,8 @@ fn job<'a>(port: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)
         ("ECF_TRYNO", "1"),
         ("ECF_TIMEOUT", "30"),
         ("ECF_FAILOVER_RETRY_PERIOD", "0.05"),
+        // Tests of notices turn them on.
+        ("ECF_FAILOVER_NOTICES", "off"),
     ];
     all.extend(more);
     all
@@ -107,6 +109,58 @@ unset ECF_PASS; ecflow_client --event=go 2>&1 | grep -c ECF_PASS
     assert_eq!(event, "set\n");
 }
 
+/// examples/shell/head.h as a server fills it in, without a word that is left open.
+fn head(values: &[(&str, &str)]) -> String {
+    let mut head = fs::read_to_string(source_root().join("examples/shell/head.h")).unwrap();
+    for (name, value) in values {
+        head = head.replace(&format!("%{name}%"), value);
+    }
+    assert!(!head.contains('%'), "{head}");
+    head
+}
+
+#[test]
+fn programs_that_run_ecflow_client_run_the_one_that_the_head_puts_first() {
+    testkit::needs!(EcflowServer, Bash, Dash);
+    for shell in ["bash", "dash"] {
+        let server = Server::running();
+        let port = server.port.to_string();
+        let programs = server.home.join("programs");
+        fs::create_dir_all(&programs).unwrap();
+        std::os::unix::fs::symlink(PROGRAM, programs.join("ecflow_client")).unwrap();
+        let library = library();
+        let head = head(&[
+            ("JOB_SHELL:/bin/bash", shell),
+            ("ECF_HOST", "127.0.0.1"),
+            ("ECF_PORT", &port),
+            ("ECF_NAME", "/s/f/t"),
+            ("ECF_PASS", "_DJP_"),
+            ("ECF_TRYNO", "1"),
+            ("ECF_HOSTFILE:", ""),
+            ("ECF_LIBRARY:", library.to_str().unwrap()),
+            ("ECF_PROGRAMS:", programs.to_str().unwrap()),
+        ]);
+        let body = r#"
+timeout 20 ecflow_client --event=e
+env ecflow_client --meter=m 1
+echo 2 | xargs ecflow_client --meter=m
+nohup ecflow_client --label=l "from nohup" 2>/dev/null
+timeout 20 ecflow_client --version | grep -c ecf_failover
+trap 0
+"#;
+        let file = server.home.join("job");
+        fs::write(&file, head + body).unwrap();
+        let told = Program::new(shell, &[("ECF_TIMEOUT", "20")])
+            .args(&[file.to_str().unwrap()])
+            .succeed();
+        assert_eq!(told, "1\n", "{shell}");
+        let event = server.client(&["--query", "event", "/s/f/t:e"]);
+        assert_eq!(event, "set\n", "{shell}");
+        assert_eq!(server.query("meter", "m"), "2", "{shell}");
+        assert_eq!(server.query("label", "l"), "from nohup", "{shell}");
+    }
+}
+
 #[test]
 fn it_reads_no_input_and_is_loaded_again_after_it_was_removed() {
     testkit::needs!(EcflowServer, Bash);
@@ -149,6 +203,9 @@ ecflow_client --server_load log; echo "status $?"
     let reasons = lines.iter().filter(|line| line.contains("ECF_ERR_"));
     assert_eq!(reasons.count(), 3, "{told}");
     assert!(told.contains("why"), "{told}");
+    assert!(!told.contains("use ecflow_client"), "{told}");
+    let next = lines.iter().filter(|line| line.contains(" PATH"));
+    assert_eq!(next.count(), 3, "{told}");
 }
 
 #[test]

@@ -1,15 +1,34 @@
 //! Signals that come while the builtin waits.
 
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{bash, job};
-use testkit::{Server, refused_port};
+use super::{bash, job, loaded};
+use testkit::{Act, Peer, Server, refused_port};
 
 #[test]
 fn a_signal_ends_a_waiting_command_at_once_and_its_trap_runs() {
     testkit::needs!(Bash);
     let port = refused_port().to_string();
-    for (signal, number) in [("HUP", 1), ("INT", 2), ("TERM", 15), ("USR1", 10)] {
+    // Those of the trap of ecFlow's own head.h that mean an end.
+    let signals = [
+        ("HUP", 1),
+        ("INT", 2),
+        ("QUIT", 3),
+        ("ILL", 4),
+        ("TRAP", 5),
+        ("ABRT", 6),
+        ("BUS", 7),
+        ("FPE", 8),
+        ("PIPE", 13),
+        ("ALRM", 14),
+        ("TERM", 15),
+        ("XCPU", 24),
+    ];
+    for (signal, number) in signals {
         let script = format!(
             "trap 'echo trapped' {signal}\n( sleep 0.4; kill -{signal} $$ ) &\n\
              ecflow_client --meter=m 1; echo \"status $?\"\necho \"goes on\"\n"
@@ -18,13 +37,141 @@ fn a_signal_ends_a_waiting_command_at_once_and_its_trap_runs() {
         let (told, status) = bash(&format!("signal-{signal}"), &script, &job(&port, &[]));
         let wanted = format!("trapped\nstatus {}\ngoes on\n", 128 + number);
         assert_eq!((told, status), (wanted, 0));
-        assert!(begin.elapsed() < Duration::from_secs(20), "not the timeout");
+        assert!(begin.elapsed() < Duration::from_secs(3), "{signal}");
     }
     // Without a trap the shell itself ends, as it does while a program runs.
     let script =
         "( sleep 0.4; kill -TERM $$ ) &\necflow_client --meter=m 1\necho \"not reached\"\n";
     let (told, status) = bash("signal-no-trap", script, &job(&port, &[]));
     assert_eq!((told.as_str(), status), ("", -1));
+}
+
+#[test]
+fn a_warning_runs_its_trap_at_once_and_the_command_goes_on() {
+    testkit::needs!(EcflowServer, Bash);
+    let script = r#"
+set -e
+trap 'echo warned >>"$TOLD"; sleep 0.1; ecflow_client --label=l warned --port=$LIVE' USR1 USR2 CONT
+trap 'echo exit $?' 0
+ECF_TRYNO=1 ecflow_client --meter=m 5
+echo "goes on $?"
+"#;
+    for profile in ["ecflow", "fast"] {
+        let closed = refused_port();
+        let other = Server::running();
+        let told = other.home.join("told");
+        let (port, live) = (closed.to_string(), other.port.to_string());
+        let more = [
+            ("TOLD", told.to_str().unwrap()),
+            ("LIVE", &live),
+            ("ECF_FAILOVER_HOST_PERIOD", "0.1"),
+            ("ECF_FAILOVER_PROFILE", profile),
+            ("ECF_FAILOVER_MEMORY", "off"),
+        ];
+        let bash = loaded("warning", script, &job(&port, &more));
+        let bash = bash.command().stdout(Stdio::piped()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(500));
+        for (count, signal) in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGCONT]
+            .into_iter()
+            .enumerate()
+        {
+            send(&bash, signal);
+            let begin = Instant::now();
+            while fs::read_to_string(&told)
+                .unwrap_or_default()
+                .lines()
+                .count()
+                <= count
+            {
+                assert!(begin.elapsed() < Duration::from_secs(2), "no trap");
+                thread::sleep(Duration::from_millis(10));
+            }
+            thread::sleep(Duration::from_millis(400));
+        }
+        assert_eq!(other.query("label", "l"), "warned");
+        let ok = testkit::frame(testkit::replies::ok().as_bytes());
+        let listener = TcpListener::bind(("127.0.0.1", closed)).unwrap();
+        let server = Peer::taking(listener, &[Act::Answer(ok)]);
+        let output = bash.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(told, "goes on 0\nexit 0\n", "{profile}");
+        let meters = server.requests();
+        let is_meter = |request: &&Vec<u8>| String::from_utf8_lossy(request).contains("MeterCmd");
+        assert_eq!(meters.iter().filter(is_meter).count(), 1, "{profile}");
+    }
+}
+
+#[test]
+fn a_warning_while_a_server_works_loses_no_reply_and_sends_nothing_twice() {
+    testkit::needs!(Bash);
+    let reply = testkit::replies::text("the file");
+    let steps = ["read all", "pause 1500", &format!("body {reply}")];
+    let peer = Peer::new(&[Act::Steps(steps.map(str::to_owned).to_vec())]);
+    let script = r#"
+trap 'echo warned' USR1
+( sleep 0.4; kill -USR1 $$; sleep 0.2; kill -USR1 $$ ) &
+ecflow_client --file=/s/f/t; echo "status $?"
+"#;
+    let port = peer.port.to_string();
+    let (told, _) = bash("working", script, &job(&port, &[]));
+    assert_eq!(told, "warned\nwarned\nthe file\nstatus 0\n");
+    assert_eq!(peer.count(), 1);
+}
+
+#[test]
+fn a_trap_for_a_warning_may_end_the_shell() {
+    testkit::needs!(EcflowServer, Bash);
+    let server = Server::running();
+    let (dead, live) = (refused_port().to_string(), server.port.to_string());
+    let script = r#"
+trap 'echo warned; exit 7' USR1
+trap 'ECF_PORT=$LIVE; ecflow_client --abort=warned; echo "abort $?"' 0
+( sleep 0.4; kill -USR1 $$ ) &
+ecflow_client --meter=m 1; echo "not reached"
+"#;
+    let (told, status) = bash("exits", script, &job(&dead, &[("LIVE", &live)]));
+    assert_eq!((told.as_str(), status), ("warned\nabort 0\n", 7));
+    assert_eq!(server.query("state", ""), "aborted");
+    assert_eq!(server.logged("chd:meter"), 0);
+}
+
+#[test]
+fn a_signal_with_a_trap_ends_a_job_that_stops_at_errors_by_its_trap() {
+    testkit::needs!(Bash);
+    let port = refused_port().to_string();
+    let script = r#"
+set -e
+trap 'echo "exit $?"' 0
+trap 'echo trapped' TERM XCPU
+( sleep 0.4; kill -XCPU $$ ) &
+ecflow_client --meter=m 1
+echo "not reached"
+"#;
+    let (told, status) = bash("errexit", script, &job(&port, &[]));
+    assert_eq!((told.as_str(), status), ("trapped\nexit 152\n", 152));
+}
+
+#[test]
+fn a_command_that_a_signal_ends_tells_what_it_waited_for() {
+    testkit::needs!(Bash);
+    let peer = Peer::new(&[Act::Silence]);
+    let port = peer.port.to_string();
+    let script = "trap 'echo trapped' TERM\n( sleep 0.4; kill -TERM $$ ) &\n\
+                  ecflow_client --meter=m 1; echo \"status $?\"\n";
+    // On by default.
+    let mut environment = job(&port, &[]);
+    environment.retain(|(key, _)| *key != "ECF_FAILOVER_NOTICES");
+    let (told, _) = bash("ended", script, &environment);
+    let (output, notice) = told.split_once("ecf_client: ").unwrap();
+    assert_eq!(output, "trapped\nstatus 143\n");
+    let notice = notice.strip_prefix("ended by SIGTERM after ").unwrap();
+    let wanted = format!(" ms; it waited for 127.0.0.1:{port}\n");
+    assert!(notice.ends_with(&wanted), "{told}");
+}
+
+fn send(to: &Child, signal: libc::c_int) {
+    // SAFETY: a child that is not yet waited for.
+    unsafe { libc::kill(to.id().try_into().unwrap(), signal) };
 }
 
 #[test]

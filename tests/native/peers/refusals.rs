@@ -150,7 +150,7 @@ fn help_and_version_are_told_whatever_is_wrong_with_the_settings() {
         assert_eq!(help.status, 0, "{}", help.error);
         assert!(help.text.starts_with(b"Task commands:\n"), "{key}");
         let version = client.task(&["--version"]);
-        assert!(version.text.starts_with(b"ecf_failover "), "{key}");
+        assert!(version.text.starts_with(b"Ecflow version("), "{key}");
         assert!(
             client
                 .task(&["--help=meter"])
@@ -168,7 +168,7 @@ fn help_is_told_while_a_variable_is_malformed() {
         let lookup = |name: &str| (name == key).then(|| value.as_bytes().to_vec());
         let client = Client::new(Configuration::read(lookup));
         for send in [Client::send_task, Client::send_user, Client::send_any] {
-            for (argv, begin) in [("--help", "Task commands:"), ("-v", "ecf_failover ")] {
+            for (argv, begin) in [("--help", "Task commands:"), ("-v", "Ecflow version(")] {
                 let reply = send(&client, &[argv.as_bytes().to_vec()]);
                 assert_eq!(reply.status, Status::Ok, "{key}");
                 assert!(reply.text.starts_with(begin.as_bytes()), "{key} {argv}");
