@@ -148,7 +148,7 @@ pub(super) fn delegated<'a>(
         repeat: settings.repeatable.unwrap_or(Repeat::Yes),
         primary,
         attempt_limit: delegated_limit(settings, kind),
-        timeout: None,
+        progress_timeout: None,
         debug: false,
         secrets: None,
         warnings: &[],

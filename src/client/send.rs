@@ -59,7 +59,7 @@ impl Client {
             repeat: native.command.repeat,
             primary: &native.primary,
             attempt_limit: native.attempt_limit(),
-            timeout: match native.command.purpose {
+            progress_timeout: match native.command.purpose {
                 Purpose::Progress => settings.progress_timeout,
                 Purpose::JobBegin | Purpose::Control => None,
             },

@@ -29,8 +29,8 @@ pub(super) struct CommandView<'a> {
     pub(super) primary: &'a Endpoint,
     /// The longest that one attempt may take, all stages together.
     pub(super) attempt_limit: Millis,
-    /// A deadline that is earlier than ECF_TIMEOUT, if there is one.
-    pub(super) timeout: Option<Millis>,
+    /// A deadline of the command's own, beside ECF_TIMEOUT.
+    pub(super) progress_timeout: Option<Millis>,
     /// How attempts are made, where the profile leaves a choice.
     pub(super) connections: Connections,
     /// The backup that has this job, in the mind of profile fast.
@@ -55,8 +55,6 @@ pub(crate) struct Session {
     keys: Vec<HostKey>,
     home: Option<Endpoint>,
     report: Report,
-    /// A deadline of the command's own, beside ECF_TIMEOUT.
-    own_timeout: Option<Millis>,
     now: Millis,
     attempts: u32,
     under_way: Vec<UnderWay>,
@@ -99,15 +97,15 @@ fn policy(
     } = *command;
     match settings.profile {
         Profile::Ecflow => {
-            let rules =
-                Rules::ecflow(settings, kind, repeat, attempt_limit).within(command.timeout);
-            let timeout = rules.timeout;
+            let rules = Rules::ecflow(settings, kind, repeat, attempt_limit)
+                .within(command.progress_timeout);
+            let timeout = rules.longest();
             (Box::new(Ecflow::new(rules, now)), timeout)
         }
         Profile::Fast => {
-            let rules =
-                FastRules::new(settings, kind, repeat, attempt_limit).within(command.timeout);
-            let timeout = rules.common.timeout;
+            let rules = FastRules::new(settings, kind, repeat, attempt_limit)
+                .within(command.progress_timeout);
+            let timeout = rules.common.longest();
             let policy = Fast::new(rules, command.connections, chance::seed(), now);
             match command.home {
                 Some(_) => (Box::new(policy.seeking_preferred()), timeout),
@@ -147,7 +145,6 @@ impl Session {
             keys: vec![HostKey::of(command.primary)],
             home: command.home.cloned(),
             report,
-            own_timeout: command.timeout,
             now,
             attempts: 0,
             under_way: Vec::new(),
@@ -446,8 +443,7 @@ impl Session {
         }
         self.over = Some(status);
         if status == Status::Timeout {
-            let length = self.report.length(self.now);
-            let (key, value) = self.settings().deadline(self.own_timeout, length);
+            let (key, value) = self.settings().limit(self.policy.first_limit());
             self.report.limited_by(key, value);
         }
         let level = match status {

@@ -134,7 +134,7 @@ keys! {
         => hostfile_policy: HostfilePolicy = |v| choice(v, &[
         ("task", HostfilePolicy::Task), ("all", HostfilePolicy::All), ("none", HostfilePolicy::None)]);
     value("ECF_TIMEOUT", "86400", SECONDS,
-        "when a command gives up; what is asked is what is given")
+        "how long a command may find no server; what is asked is what is given, and each \"wait\" of a server starts it anew")
         => timeout: Millis = positive_seconds;
     value("ECF_ZOMBIE_TIMEOUT", "43200", SECONDS,
         "the same while the server's answer is \"zombie\"")
@@ -142,6 +142,9 @@ keys! {
     value("ECF_FAILOVER_PROGRESS_TIMEOUT", "", SECONDS,
         "when event, meter and label give up, if that is sooner: a model that only tells how far it is does not wait a day (unset: ECF_TIMEOUT)")
         => progress_timeout: Option<Millis> = |v| optional(v, positive_seconds);
+    value("ECF_FAILOVER_WAIT_TIMEOUT", "", SECONDS,
+        "how long `wait` may be told to wait, from the first time on (unset: as long as a server says so)")
+        => wait_timeout: Option<Millis> = |v| optional(v, positive_seconds);
     value("ECF_CONNECT_TIMEOUT", "", SECONDS_OR_ZERO,
         "limit of each stage of an attempt (look-up, connect, write, reply); unset or 0: look-up 30 s, connect 5 s, write and reply the command's own limit (task 190 s)")
         => connect_timeout: Option<Millis> = zero_is_unset;

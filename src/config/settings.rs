@@ -1,7 +1,7 @@
 //! What settings mean together.
 
 use super::keys::{KeyIndex, Settings};
-use crate::model::{Endpoint, Millis};
+use crate::model::{Endpoint, Limit, Millis};
 
 impl Settings {
     /// The primary by ECF_HOST and ECF_PORT.
@@ -19,18 +19,17 @@ impl Settings {
         self.given & (1 << key.0) != 0
     }
 
-    /// The key whose time ended a command that lasted for `length`, with its value. `progress` is
-    /// how long a command may take that only tells how far a job is.
+    /// The key that sets a limit, with its value; 0 where it sets none.
     #[must_use]
-    pub fn deadline(&self, progress: Option<Millis>, length: Millis) -> (&'static str, Millis) {
-        let progress = progress.unwrap_or(Millis::MAX);
-        if length < self.timeout.min(progress) {
-            // Nothing else ends it sooner.
-            ("ECF_ZOMBIE_TIMEOUT", self.zombie_timeout)
-        } else if progress < self.timeout {
-            ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)
-        } else {
-            ("ECF_TIMEOUT", self.timeout)
+    pub fn limit(&self, limit: Limit) -> (&'static str, Millis) {
+        match limit {
+            Limit::Timeout => ("ECF_TIMEOUT", self.timeout),
+            Limit::Zombie => ("ECF_ZOMBIE_TIMEOUT", self.zombie_timeout),
+            Limit::Progress => (
+                "ECF_FAILOVER_PROGRESS_TIMEOUT",
+                self.progress_timeout.unwrap_or(0),
+            ),
+            Limit::Wait => ("ECF_FAILOVER_WAIT_TIMEOUT", self.wait_timeout.unwrap_or(0)),
         }
     }
 

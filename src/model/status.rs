@@ -64,7 +64,7 @@ const STATUSES: &[(Status, &CStr, &CStr)] = &[
     (
         Status::Timeout,
         c"ECF_ERR_TIMEOUT",
-        c"the command's time (ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or ECF_FAILOVER_PROGRESS_TIMEOUT) was over before a server confirmed it",
+        c"the command's time (ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT, ECF_FAILOVER_WAIT_TIMEOUT or ECF_FAILOVER_PROGRESS_TIMEOUT) was over before a server confirmed it",
     ),
     (
         Status::Unreachable,

@@ -10,17 +10,17 @@
 //! first change, which is immediate. The hostfile is read at the first change and looked at
 //! again before each lap.
 
+use super::limits::Limits;
 use super::{Action, Policy, Route, Rules};
 use crate::config::WhenAlive;
 use crate::health::SharedHealth;
-use crate::model::{Event, HostIndex, Millis, Outcome, Repeat, Status};
+use crate::model::{Event, HostIndex, Limit, Millis, Outcome, Repeat, Status};
 
 /// The state machine of profile `ecflow` for one command.
 #[derive(Debug)]
 pub struct Ecflow {
     rules: Rules,
-    deadline: Millis,
-    zombie_deadline: Millis,
+    limits: Limits,
     now: Millis,
     state: State,
     host: HostIndex,
@@ -28,7 +28,6 @@ pub struct Ecflow {
     /// Primary and backups; `None` until the hostfile was read.
     hosts: Option<usize>,
     has_changed_host: bool,
-    last_was_zombie: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,31 +68,19 @@ impl Ecflow {
     #[must_use]
     pub fn new(rules: Rules, now: Millis) -> Self {
         Self {
-            deadline: now.saturating_add(rules.timeout),
-            zombie_deadline: now.saturating_add(rules.zombie_timeout),
+            limits: Limits::new(&rules, now),
             now,
             state: State::Due,
             host: 0,
             tries_left: rules.attempts,
             hosts: None,
             has_changed_host: false,
-            last_was_zombie: false,
             rules,
         }
     }
 
-    /// When the command gives up, as things are.
-    fn give_up_at(&self) -> Millis {
-        if self.last_was_zombie {
-            self.deadline.min(self.zombie_deadline)
-        } else {
-            self.deadline
-        }
-    }
-
     fn attempt(&mut self) -> Action {
-        let left = self.give_up_at().saturating_sub(self.now);
-        let limit = self.rules.attempt_limit.min(left);
+        let limit = self.rules.attempt_limit.min(self.limits.left(self.now));
         self.state = State::UnderWay {
             until: self.now.saturating_add(limit),
         };
@@ -113,6 +100,11 @@ impl Ecflow {
     /// The server is alive and will be asked again; no try is used up or given back.
     fn poll(&mut self) {
         self.pause(self.rules.retry_period, Then::TrySameHost);
+    }
+
+    /// The server asks to wait. It is asked again before ECF_TIMEOUT, with time for the attempt.
+    fn wait(&mut self) {
+        self.pause(self.rules.wait_period(), Then::TrySameHost);
     }
 
     fn use_up_try(&mut self) {
@@ -182,9 +174,7 @@ impl Ecflow {
             return;
         };
         self.advance(now);
-        // An attempt that was cut by the zombie's deadline has shown nothing new.
-        let is_late = self.now >= self.give_up_at();
-        self.last_was_zombie = outcome == Outcome::Zombie;
+        let is_late = self.limits.are_over_after(outcome, self.now);
         match outcome {
             Outcome::Ok => self.state = State::Over(Status::Ok),
             Outcome::Rejected => self.state = State::Over(Status::Rejected),
@@ -193,7 +183,7 @@ impl Ecflow {
                 self.state = State::Over(Status::UnknownOutcome);
             }
             _ if is_late => self.state = State::Over(Status::Timeout),
-            Outcome::Wait => self.poll(),
+            Outcome::Wait => self.wait(),
             Outcome::Zombie if self.rules.on_zombie == WhenAlive::Stay => self.poll(),
             Outcome::Halted if self.rules.on_halted == WhenAlive::Stay => self.poll(),
             Outcome::Zombie | Outcome::Halted | Outcome::NotSent | Outcome::Unconfirmed => {
@@ -207,7 +197,7 @@ impl Policy for Ecflow {
     fn next(&mut self, now: Millis, _health: &mut dyn SharedHealth) -> Action {
         self.advance(now);
         loop {
-            let is_late = self.now >= self.give_up_at();
+            let is_late = self.limits.left(self.now) == 0;
             match self.state {
                 State::Over(end) => return Action::End(end),
                 State::UnderWay { until } => {
@@ -223,7 +213,7 @@ impl Policy for Ecflow {
                 State::Paused { until, then } if self.now >= until => self.resume(then),
                 State::Paused { until, .. } => {
                     return Action::Wait {
-                        until: until.min(self.give_up_at()),
+                        until: until.min(self.limits.at()),
                     };
                 }
                 State::Listing(_) => return Action::ListBackups,
@@ -245,6 +235,10 @@ impl Policy for Ecflow {
             State::Over(end) => Some(end),
             _ => None,
         }
+    }
+
+    fn first_limit(&self) -> Limit {
+        self.limits.limit()
     }
 }
 

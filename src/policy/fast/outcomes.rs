@@ -53,7 +53,7 @@ impl Fast {
     }
 
     fn give_up(&mut self, host: HostIndex, fault: Fault) {
-        self.last_was_zombie = false;
+        self.limits.forget_zombie();
         self.hosts[host].connection = Connection::None;
         self.tries_left = self.tries_left.saturating_sub(1);
         let may_try_again = self.hosts[host].tries < self.rules.common.attempts;
@@ -112,8 +112,7 @@ impl Fast {
         took: Millis,
         health: &mut dyn SharedHealth,
     ) {
-        let is_late = self.now >= self.give_up_at();
-        self.last_was_zombie = outcome == Outcome::Zombie;
+        let is_late = self.limits.are_over_after(outcome, self.now);
         if !matches!(
             outcome,
             Outcome::NotSent | Outcome::Unconfirmed | Outcome::Fatal
@@ -129,7 +128,7 @@ impl Fast {
                 self.finish(Status::UnknownOutcome, health);
             }
             _ if is_late => self.finish(Status::Timeout, health),
-            Outcome::Wait => self.poll(host),
+            Outcome::Wait => self.wait(host),
             Outcome::Zombie => self.not_taken(host, self.rules.common.on_zombie),
             Outcome::Halted => self.not_taken(host, self.rules.common.on_halted),
             Outcome::NotSent | Outcome::Unconfirmed => {
@@ -145,6 +144,12 @@ impl Fast {
     fn poll(&mut self, host: HostIndex) {
         self.preferred = Preferred::Host(host);
         self.pause(self.rules.common.retry_period, Then::FreeLap);
+    }
+
+    /// It asks to wait, and is asked again before ECF_TIMEOUT, with time for the attempt.
+    fn wait(&mut self, host: HostIndex) {
+        self.preferred = Preferred::Host(host);
+        self.pause(self.rules.common.wait_period(), Then::FreeLap);
     }
 
     /// A live server does not take the command. The primary's word counts; a backup may just

@@ -423,6 +423,38 @@ fn a_user_command_has_its_tries_at_the_primary_and_no_others() {
     assert_eq!(script.next().1, Did::End(Status::Unreachable));
 }
 
+#[test]
+fn each_wait_starts_the_timeout_anew_and_a_limit_of_its_own_ends_it() {
+    let limits = [("ECF_TIMEOUT", "8"), ("ECF_FAILOVER_WAIT_TIMEOUT", "30")];
+    for connections in [Connections::ByPolicy, Connections::ByCaller] {
+        let mut known = HealthTable::new();
+        let rules = rules(Kind::Task, Repeat::Yes, &limits);
+        let fast = Fast::new(rules, connections, 7, 0);
+        let mut script = Script::with(&mut known, fast, 1, 0);
+        let mut asked = Vec::new();
+        let end = loop {
+            match script.next() {
+                (_, Did::Connect(host)) => script.connected(host),
+                (at, Did::Send(0)) => {
+                    asked.push(at);
+                    script.ended(Outcome::Wait, Fault::Closed, 0);
+                }
+                (at, Did::Attempt(0)) => {
+                    asked.push(at);
+                    script.record(Event::Attempted(Outcome::Wait));
+                }
+                end => break end,
+            }
+        };
+        assert_eq!(
+            asked,
+            [0, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 28_000]
+        );
+        assert_eq!(end, (30_000, Did::End(Status::Timeout)));
+        assert_eq!(script.policy.first_limit(), Limit::Wait);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -436,7 +468,9 @@ proptest! {
         policy in prop::sample::select(vec!["task", "all", "none"]),
         connections in prop::sample::select(vec![Connections::ByPolicy, Connections::ByCaller]),
     ) {
-        let rules = rules(kind, repeat, &[("ECF_TIMEOUT", "20"), ("ECF_HOSTFILE_POLICY", policy)]);
+        let rules = rules(kind, repeat, &[
+            ("ECF_TIMEOUT", "20"), ("ECF_FAILOVER_WAIT_TIMEOUT", "50"), ("ECF_HOSTFILE_POLICY", policy)]);
+        let mut deadline = 20_000;
         let mut known = HealthTable::new();
         let fast = Fast::new(rules, connections, seed, 0);
         let mut script = Script::with(&mut known, fast, backups, 0);
@@ -446,11 +480,11 @@ proptest! {
         for _ in 0..100_000 {
             match script.step() {
                 Ok(Did::Connect(host)) => {
-                    prop_assert!(script.now < 20_000);
+                    prop_assert!(script.now < deadline);
                     opening.push(host);
                 }
                 Ok(Did::Send(host)) => {
-                    prop_assert!(script.now < 20_000);
+                    prop_assert!(script.now < deadline);
                     prop_assert!(repeat != Repeat::No || unconfirmed == 0);
                     opening.retain(|other| *other == host);
                     opening.clear();
@@ -465,9 +499,12 @@ proptest! {
                     };
                     unconfirmed += u32::from(outcome == Outcome::Unconfirmed);
                     script.ended(outcome, fault, after);
+                    if outcome == Outcome::Wait {
+                        deadline = script.now + 20_000;
+                    }
                 }
                 Ok(Did::Attempt(_)) => {
-                    prop_assert!(script.now < 20_000);
+                    prop_assert!(script.now < deadline);
                     prop_assert!(repeat != Repeat::No || unconfirmed == 0);
                     let (what, after) = happenings.next().unwrap_or_default();
                     script.now += after;
@@ -480,6 +517,9 @@ proptest! {
                     };
                     unconfirmed += u32::from(outcome == Outcome::Unconfirmed);
                     script.record(Event::Attempted(outcome));
+                    if outcome == Outcome::Wait {
+                        deadline = script.now + 20_000;
+                    }
                 }
                 Ok(Did::Probe(host)) => {
                     script.record(Event::Probed(host, Sighting::Nothing));

@@ -182,6 +182,7 @@ fn help_is_told_while_a_variable_is_malformed() {
 #[test]
 fn the_limit_that_ended_a_command_is_named_with_its_value() {
     let zombie = Peer::answering(&replies::zombie());
+    let waiting = Peer::answering(&replies::wait());
     let refused = refused_port();
     for (port, settings, argv, wanted) in [
         (
@@ -225,6 +226,12 @@ fn the_limit_that_ended_a_command_is_named_with_its_value() {
             &[("ECF_ZOMBIE_TIMEOUT", "20"), ("ECF_TIMEOUT", "0.3")],
             "--meter=m",
             "ECF_TIMEOUT (0.3 s)",
+        ),
+        (
+            waiting.port,
+            &[("ECF_FAILOVER_WAIT_TIMEOUT", "0.6"), ("ECF_TIMEOUT", "0.2")],
+            "--wait",
+            "ECF_FAILOVER_WAIT_TIMEOUT (0.6 s)",
         ),
     ] {
         for profile in ["ecflow", "fast"] {
