@@ -93,8 +93,8 @@ enum ecf_status
    */
   ECF_ERR_REJECTED = 3,
   /**
-   * The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or
-   * ECF_FAILOVER_PROGRESS_TIMEOUT, which the report names.
+   * The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT, ECF_FAILOVER_WAIT_TIMEOUT or
+   * ECF_FAILOVER_PROGRESS_TIMEOUT; the report names which.
    */
   ECF_ERR_TIMEOUT = 4,
   /**

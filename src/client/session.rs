@@ -302,10 +302,12 @@ impl Session {
                 self.log.line(Level::Warn, line);
             }
         }
-        self.log.line(
-            Level::Debug,
-            format_args!("hostfile.read backups={}", look.list.len()),
-        );
+        if self.settings().hostfile.is_some() {
+            self.log.line(
+                Level::Debug,
+                format_args!("hostfile.read backups={}", look.list.len()),
+            );
+        }
         let mut hosts = vec![self.hosts[0].clone()];
         hosts.extend(look.list);
         if self.settings().profile == Profile::Fast {

@@ -1,3 +1,6 @@
+#[path = "ecflow_share_tests.rs"]
+mod shares;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -174,8 +177,8 @@ impl Script {
 
 #[test]
 fn wait_is_polled_at_the_same_host_without_using_up_tries() {
-    let mut script = Script::new(rules(Kind::Task, &[("ECF_TIMEOUT", "100")]), 1);
-    assert_eq!(script.attempt(), Ok((0, 0, 100_000)));
+    let mut script = Script::new(rules(Kind::Task, &[]), 1);
+    assert_eq!(script.attempt(), Ok((0, 0, 195_000)));
     script.answer(Outcome::NotSent, 0);
     for poll in 1..=3 {
         assert_eq!(
@@ -317,6 +320,7 @@ fn an_attempt_that_the_zombie_timeout_cuts_ends_the_command() {
     assert_eq!(script.attempt(), Ok((10_000, 0, 2_000)));
     script.answer(Outcome::Unconfirmed, 2_000);
     assert_eq!(script.attempt(), Err((12_000, Status::Timeout)));
+    assert_eq!(script.policy.first_limit(), Limit::Zombie);
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(super) struct Limits {
     /// `None` until a server has asked to wait.
     wait: Option<Millis>,
     last_was_zombie: bool,
+    /// The one that an attempt came to.
+    reached: Option<Limit>,
 }
 
 impl Limits {
@@ -29,21 +31,25 @@ impl Limits {
             zombie: after(rules.zombie_timeout),
             wait: None,
             last_was_zombie: false,
+            reached: None,
         }
     }
 
     /// Takes in how an attempt ended at `now`; whether the command's time is over then. An attempt
     /// that a limit cut has shown nothing new, but a "wait" is an answer, however late.
     pub(super) fn are_over_after(&mut self, outcome: Outcome, now: Millis) -> bool {
-        let (before, _) = self.first();
+        let before = self.first();
         self.last_was_zombie = outcome == Outcome::Zombie;
-        if outcome != Outcome::Wait {
-            return now >= before;
-        }
-        self.deadline = now.saturating_add(self.timeout);
-        let told_to_wait = self.wait_timeout.map(|period| now.saturating_add(period));
-        self.wait = self.wait.or(told_to_wait);
-        now >= self.at()
+        let (end, limit) = if outcome == Outcome::Wait {
+            self.deadline = now.saturating_add(self.timeout);
+            let told_to_wait = self.wait_timeout.map(|period| now.saturating_add(period));
+            self.wait = self.wait.or(told_to_wait);
+            self.first()
+        } else {
+            before
+        };
+        self.reached = (now >= end).then_some(limit);
+        self.reached.is_some()
     }
 
     /// There was a failure that is no outcome: the last answer is none any more.
@@ -58,12 +64,18 @@ impl Limits {
 
     /// The limit that ends it then.
     pub(super) fn limit(&self) -> Limit {
-        self.first().1
+        self.reached.unwrap_or(self.first().1)
     }
 
-    /// How much time is left for finding a server.
+    /// How much time is left.
     pub(super) fn left(&self, now: Millis) -> Millis {
         self.at().saturating_sub(now)
+    }
+
+    /// How much time is left for finding a server, whatever one has said.
+    pub(super) fn left_for_hosts(&self, now: Millis) -> Millis {
+        let end = self.progress.unwrap_or(Millis::MAX).min(self.deadline);
+        end.saturating_sub(now)
     }
 
     fn first(&self) -> (Millis, Limit) {

@@ -103,6 +103,14 @@ impl Rules {
         self.retry_period.min(self.timeout / 2).max(SHORTEST_PERIOD)
     }
 
+    /// Whether the primary alone, tried for `longest` each time, could take more than half of the
+    /// time: then it must be known from the start how many other hosts have a share of it.
+    pub(super) fn is_short(&self, longest: Millis) -> bool {
+        let try_and_pause = longest.saturating_add(self.retry_period);
+        let primary = try_and_pause.saturating_mul(self.attempts.into());
+        !matches!(self.route, Route::Primary(_)) && self.longest() < primary.saturating_mul(2)
+    }
+
     /// How long the command may last without a server.
     #[must_use]
     pub fn longest(&self) -> Millis {

@@ -26,8 +26,8 @@ mod watch;
 use super::limits::Limits;
 use super::random::Random;
 use super::{Action, FastRules, Policy, Route};
-use crate::health::{HostHealth, SharedHealth};
-use crate::model::{Event, HostIndex, Limit, Millis, Status};
+use crate::health::{Health, HostHealth, SharedHealth};
+use crate::model::{Event, HostIndex, Limit, Millis, Repeat, Status};
 use probe::PrimaryProbe;
 use watch::Exchange;
 
@@ -88,6 +88,8 @@ enum State {
         host: HostIndex,
         since: Millis,
         until: Millis,
+        /// A silence of this length is one of the server's.
+        silence: Millis,
     },
     /// Nothing is begun before this time.
     Paused {
@@ -216,6 +218,28 @@ impl Fast {
             .common
             .attempt_limit
             .min(self.limits.left(self.now))
+    }
+
+    /// How long a server may say nothing, where there is time enough.
+    fn longest_silence(&self) -> Millis {
+        self.rules.silence.min(self.rules.common.attempt_limit)
+    }
+
+    /// The same from a time on, where little is left: hosts that this command has not tried yet
+    /// have their share of it. What ends unconfirmed and must not be repeated leaves none.
+    fn patience(&self, host: HostIndex, since: Millis) -> Millis {
+        if self.lap.number > 0 || self.rules.common.repeat == Repeat::No {
+            return self.rules.silence;
+        }
+        let is_untried = |(other, it): &(HostIndex, &Host)| {
+            *other != host && it.tries == 0 && it.health.health != Health::Dead
+        };
+        let untried = self.hosts.iter().enumerate().filter(is_untried).count();
+        let left = self.limits.left_for_hosts(since);
+        match untried as Millis {
+            0 => self.rules.silence,
+            untried => self.rules.silence.min((left / (untried + 1)).max(1)),
+        }
     }
 
     /// From 0 to `highest`, at random.

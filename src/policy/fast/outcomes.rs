@@ -91,14 +91,20 @@ impl Fast {
     /// The caller's attempt has ended, which tells no more than its outcome and the time that it
     /// took.
     pub(super) fn attempted(&mut self, outcome: Outcome, health: &mut dyn SharedHealth) {
-        let State::Attempting { host, since, .. } = self.state else {
+        let State::Attempting {
+            host,
+            since,
+            silence,
+            ..
+        } = self.state
+        else {
             return;
         };
         let took = self.now.saturating_sub(since);
         let fault = match outcome {
             Outcome::NotSent if took >= self.rules.hedge.max(SILENT) => Fault::Silent,
             Outcome::NotSent => Fault::Refused,
-            Outcome::Unconfirmed if took >= self.rules.silence => Fault::Mute,
+            Outcome::Unconfirmed if took >= silence => Fault::Mute,
             _ => Fault::Closed,
         };
         self.ended(host, outcome, fault, took, health);

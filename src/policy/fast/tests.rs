@@ -25,6 +25,8 @@ struct Script<'k> {
     known: &'k mut HealthTable,
     keys: Vec<HostKey>,
     now: Millis,
+    /// How long the server or the caller that was last asked may take.
+    patience: Millis,
 }
 
 /// What a script tells of what it was asked to do.
@@ -60,6 +62,7 @@ impl<'k> Script<'k> {
             known,
             keys: (0..=backups).filter_map(|host| key(host).ok()).collect(),
             now,
+            patience: 0,
         }
     }
 
@@ -78,9 +81,15 @@ impl<'k> Script<'k> {
                 }
                 Action::Wait { until } => return Err(until),
                 Action::Connect { host } => return Ok(Did::Connect(host)),
-                Action::Send { host, .. } => return Ok(Did::Send(host)),
+                Action::Send { host, silence, .. } => {
+                    self.patience = silence;
+                    return Ok(Did::Send(host));
+                }
                 Action::Probe { host, .. } => return Ok(Did::Probe(host)),
-                Action::Attempt { host, .. } => return Ok(Did::Attempt(host)),
+                Action::Attempt { host, limit } => {
+                    self.patience = limit;
+                    return Ok(Did::Attempt(host));
+                }
                 Action::GiveUp => return Ok(Did::GiveUp),
                 Action::End(end) => return Ok(Did::End(end)),
             }
@@ -452,6 +461,43 @@ fn each_wait_starts_the_timeout_anew_and_a_limit_of_its_own_ends_it() {
         );
         assert_eq!(end, (30_000, Did::End(Status::Timeout)));
         assert_eq!(script.policy.first_limit(), Limit::Wait);
+    }
+}
+
+#[test]
+fn a_frozen_server_leaves_the_others_their_share_of_a_short_time() {
+    for (timeout, backups, wanted) in [
+        ("30", 1, vec![(0, 0), (15_000, 1)]),
+        ("30", 2, vec![(0, 0), (10_000, 1), (20_000, 2)]),
+        ("600", 1, vec![(0, 0), (30_000, 1)]),
+    ] {
+        for connections in [Connections::ByPolicy, Connections::ByCaller] {
+            let mut known = HealthTable::new();
+            let mut rules = rules(Kind::Task, Repeat::Yes, &[("ECF_TIMEOUT", timeout)]);
+            rules.common.attempt_limit = 30_000;
+            rules.jitter = false;
+            let fast = Fast::new(rules, connections, 7, 0);
+            let mut script = Script::with(&mut known, fast, backups, 0);
+            let mut sent = Vec::new();
+            while sent.len() <= backups {
+                match script.next() {
+                    (_, Did::Connect(host)) => script.connected(host),
+                    (at, Did::Send(host)) => {
+                        sent.push((at, host));
+                        let silence = script.patience;
+                        script.ended(Outcome::Unconfirmed, Fault::Mute, silence);
+                    }
+                    (at, Did::Attempt(host)) => {
+                        sent.push((at, host));
+                        script.now += script.patience;
+                        script.record(Event::Attempted(Outcome::Unconfirmed));
+                    }
+                    (_, Did::End(end)) => unreachable!("{end:?} after {sent:?}"),
+                    _ => {}
+                }
+            }
+            assert_eq!(sent, wanted, "{connections:?}");
+        }
     }
 }
 
