@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
-use crate::config::{DefaultPort, Settings};
+use crate::config::{DefaultPort, KeyIndex, Settings};
 use crate::hostfile::{Hostfile, MAX_BYTES};
-use crate::model::Endpoint;
+use crate::model::{ECFLOW_PORT, Endpoint};
 use crate::sys::file;
 
 /// A file that was written more recently may still be half-written.
@@ -39,6 +39,8 @@ struct KnownHostfile {
     list: Vec<Endpoint>,
     seen: Option<FileState>,
     bad_lines: Vec<String>,
+    /// The first line of the list that has no port.
+    without_port: Option<usize>,
     /// Why it could not be read the last time.
     unreadable: Option<String>,
     is_old: bool,
@@ -87,7 +89,15 @@ pub(super) fn look(lists: &Mutex<HostLists>, settings: &Settings, primary_port: 
         },
     };
     let mut known = lists.lock().recall(&source);
-    let look = known.look(&source);
+    let mut look = known.look(&source);
+    let other_port = primary_port != ECFLOW_PORT && !settings.is_given(KeyIndex::DEFAULT_PORT);
+    if let Some(line) = known.without_port.filter(|_| other_port) {
+        let path = source.path.display();
+        look.problems.push(format!(
+            "{path}:{line}: no port, so {ECFLOW_PORT}; stock clients take the primary's port, {primary_port}, \
+             there: write the port, or set ECF_FAILOVER_DEFAULT_PORT"
+        ));
+    }
     lists.lock().remember(source, known);
     look
 }
@@ -155,6 +165,7 @@ impl KnownHostfile {
                 .push(format!("{path}: no host in it; {kept}"));
         } else {
             self.list = hostfile.backups;
+            self.without_port = hostfile.without_port;
         }
     }
 
@@ -331,6 +342,32 @@ mod tests {
         hosts.settings.hostfile = Some("/dev/null".into());
         let told = look(&hosts.backups, &hosts.settings, 3141);
         assert!(told.problems[0].contains("not a regular"), "{told:?}");
+    }
+
+    #[test]
+    fn lines_without_a_port_beside_a_primary_with_another_are_told() {
+        let mut hosts = Hosts::new("portless");
+        hosts.write("b1:1\nb2\nb3\n", 5);
+        let told = look(&hosts.backups, &hosts.settings, 4000);
+        assert_eq!(told.problems.len(), 1, "{told:?}");
+        let line = format!("{}:2: no port, so 3141; ", hosts.path.display());
+        assert!(told.problems[0].starts_with(&line) && told.problems[0].contains("4000"));
+        assert_eq!(
+            look(&hosts.backups, &hosts.settings, 3141).problems.len(),
+            0
+        );
+        let mut configuration = Configuration::new();
+        let path = hosts.path.as_os_str().as_encoded_bytes();
+        assert_eq!(configuration.set(b"ECF_HOSTFILE", path), Ok(()));
+        assert_eq!(
+            configuration.set(b"ECF_FAILOVER_DEFAULT_PORT", b"3141"),
+            Ok(())
+        );
+        hosts.settings = configuration.settings().clone();
+        assert_eq!(
+            look(&hosts.backups, &hosts.settings, 4000).problems.len(),
+            0
+        );
     }
 
     #[test]

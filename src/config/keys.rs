@@ -244,6 +244,8 @@ pub struct KeyIndex(pub(super) usize);
 impl KeyIndex {
     /// ECF_FAILOVER_RETRY_PERIOD, whose default differs for a ping.
     pub const RETRY_PERIOD: Self = Self(position("ECF_FAILOVER_RETRY_PERIOD"));
+    /// ECF_FAILOVER_DEFAULT_PORT, which nobody need be told of who has given it.
+    pub const DEFAULT_PORT: Self = Self(position("ECF_FAILOVER_DEFAULT_PORT"));
 }
 
 #[expect(clippy::panic, reason = "runs in the compiler only")]

@@ -28,11 +28,26 @@ fn an_entry_without_a_port_means_3141_or_the_primarys() {
 }
 
 #[test]
+fn a_line_without_a_port_beside_another_primarys_port_is_told() {
+    let hostfile = scratch("no-port").join("hosts");
+    let path = hostfile.to_str().unwrap();
+    let backup = Peer::answering(&replies::ok());
+    fs::write(&hostfile, format!("127.0.0.1:{}\n127.0.0.9\n", backup.port)).unwrap();
+    let client = Handle::quick(refused_port(), &[("ECF_HOSTFILE", path)]);
+    let told = client.task(&["--event=e"]);
+    assert_eq!(told.status, 0, "{}", told.report);
+    for place in [told.warnings(), client.check()] {
+        assert!(place.contains(":2: no port, so 3141"), "{place}");
+        assert!(place.contains("stock clients"), "{place}");
+    }
+}
+
+#[test]
 fn bad_lines_are_named_and_cost_nothing_else() {
     let backup = Peer::answering(&replies::ok());
     let hostfile = scratch("bad-lines").join("hosts");
     let text = format!(
-        "\u{feff}# list\r\nb1:\r\n\tb 2:x\r\n127.0.0.1:{}",
+        "\u{feff}# list\r\nb1:0\r\n\tb:1 2:x\r\n127.0.0.1:{}",
         backup.port
     );
     fs::write(&hostfile, text).unwrap();
@@ -50,7 +65,7 @@ fn bad_lines_are_named_and_cost_nothing_else() {
     let lines: Vec<_> = check.lines().collect();
     assert_eq!(lines.len(), 2, "{check}");
     assert!(
-        lines[0].starts_with(&format!("{path}:2: \"b1:\"")),
+        lines[0].starts_with(&format!("{path}:2: \"b1:0\"")),
         "{check}"
     );
     assert!(lines[1].starts_with(&format!("{path}:3: ")), "{check}");
