@@ -43,6 +43,8 @@ struct KnownHostfile {
     without_port: Option<usize>,
     /// Why it could not be read the last time.
     unreadable: Option<String>,
+    /// Why there is no list, if there is none.
+    why_empty: String,
     is_old: bool,
 }
 
@@ -69,6 +71,8 @@ impl FileState {
 pub(super) struct Look {
     /// The backups to use.
     pub(super) list: Vec<Endpoint>,
+    /// Why there are none, if so.
+    pub(super) why_empty: Option<String>,
     /// What a person should know, as file:line: why.
     pub(super) problems: Vec<String>,
     /// Whether that is news, or was told before.
@@ -124,14 +128,16 @@ impl KnownHostfile {
             Ok(Some((version, hostfile))) => self.take(source, version, hostfile),
             Ok(None) => self.unreadable = None,
             Err(why) => {
-                let path = source.path.display();
-                self.unreadable = Some(format!("{path}: {why}; {}", self.what_is_kept()));
+                self.why_empty = format!("{}: {why}", source.path.display());
+                let kept = self.what_is_kept();
+                self.unreadable = Some(format!("{}; {kept}", self.why_empty));
             }
         }
         let problems = self.problems();
         let is_first = !std::mem::replace(&mut self.is_old, true);
         Look {
             list: self.list.clone(),
+            why_empty: self.list.is_empty().then(|| self.why_empty.clone()),
             is_news: is_first || problems != problems_before,
             problems,
         }
@@ -160,9 +166,9 @@ impl KnownHostfile {
             .map(|bad| format!("{path}:{bad}"))
             .collect();
         if hostfile.backups.is_empty() {
+            self.why_empty = format!("{path}: no host in it");
             let kept = self.what_is_kept();
-            self.bad_lines
-                .push(format!("{path}: no host in it; {kept}"));
+            self.bad_lines.push(format!("{}; {kept}", self.why_empty));
         } else {
             self.list = hostfile.backups;
             self.without_port = hostfile.without_port;

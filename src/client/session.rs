@@ -9,6 +9,7 @@ use super::log::{Log, cut};
 use super::memory::Memory;
 use super::reply::Reply;
 use super::shared::Shared;
+use super::without_backups;
 use crate::config::{Configuration, Profile, Settings};
 use crate::health::HostKey;
 use crate::model::{
@@ -55,6 +56,9 @@ pub(crate) struct Session {
     keys: Vec<HostKey>,
     home: Option<Endpoint>,
     report: Report,
+    kind: Kind,
+    /// Why the last look at the hostfile brought no backups, if so.
+    no_backups: Option<String>,
     now: Millis,
     attempts: u32,
     under_way: Vec<UnderWay>,
@@ -145,6 +149,8 @@ impl Session {
             keys: vec![HostKey::of(command.primary)],
             home: command.home.cloned(),
             report,
+            kind: command.kind,
+            no_backups: None,
             now,
             attempts: 0,
             under_way: Vec::new(),
@@ -308,6 +314,7 @@ impl Session {
                 format_args!("hostfile.read backups={}", look.list.len()),
             );
         }
+        self.no_backups = look.why_empty;
         let mut hosts = vec![self.hosts[0].clone()];
         hosts.extend(look.list);
         if self.settings().profile == Profile::Fast {
@@ -448,6 +455,9 @@ impl Session {
             let (key, value) = self.settings().limit(self.policy.first_limit());
             self.report.limited_by(key, value);
         }
+        if let Some(why) = self.why_no_backups(status) {
+            self.report.warn(&why);
+        }
         let level = match status {
             Status::Ok => Level::Info,
             _ => Level::Error,
@@ -494,15 +504,34 @@ impl Session {
         self.report.json(self.over, &self.message, self.now)
     }
 
+    /// What a command that found no server should tell of its backups, where it had none.
+    fn why_no_backups(&self, status: Status) -> Option<String> {
+        let began = self.message.is_empty() && self.attempts > 0;
+        let why = || {
+            without_backups::why(
+                self.settings(),
+                self.kind,
+                status,
+                self.no_backups.as_deref(),
+            )
+        };
+        began.then(why).flatten()
+    }
+
     /// The end of the command, with `text` as what ecflow_client would print.
     pub(super) fn into_reply(self, text: Vec<u8>) -> Reply {
         let status = self.over.unwrap_or(Status::Internal);
-        let error = match (status, self.report.attempts()) {
+        let no_backups = self.why_no_backups(status);
+        let mut error = match (status, self.report.attempts()) {
             (Status::Ok, _) => Vec::new(),
             (_, 0) if self.message.is_empty() => self.report.why(status).into_bytes(),
             (_, 0) => self.message.clone().into_bytes(),
             _ => self.report.error_lines(),
         };
+        if let Some(why) = no_backups {
+            error.push(b'\n');
+            error.extend(why.into_bytes());
+        }
         let answered_by = self.report.answered_by().cloned();
         let attempts = self.report.attempts();
         Reply {

@@ -34,7 +34,7 @@ type Apply = fn(&mut Settings, &[u8]) -> Result<(), Why>;
 ///
 /// `SORT(name, default, what it takes, what it does) => field: Type = reader;`
 ///
-/// SORT is `value`, `secret` or `flag`. `task.path` is a field of a field that stands in
+/// SORT is `value`, `secret`, `flag` or `mode`. `task.path` is a field of a field that stands in
 /// [`Settings`] already.
 macro_rules! keys {
     (@settings { $($fields:tt)* }) => {
@@ -102,6 +102,19 @@ const fn flag(name: &'static str, meaning: &'static str, apply: Apply) -> Key {
     Key {
         is_flag: true,
         ..value(name, "", "set or not set", meaning, apply)
+    }
+}
+
+/// On when it is in the environment at all, but with a value that says more.
+const fn mode(
+    name: &'static str,
+    values: &'static str,
+    meaning: &'static str,
+    apply: Apply,
+) -> Key {
+    Key {
+        is_flag: true,
+        ..value(name, "", values, meaning, apply)
     }
 }
 
@@ -176,8 +189,8 @@ keys! {
         => password_file: Option<PathBuf> = |v| optional(v, path);
     value("ECF_CUSTOM_PASSWD", "", PATH, "password file for the custom user; `--password` comes first")
         => custom_password_file: Option<PathBuf> = |v| optional(v, path);
-    value("ECF_SSL", "", "`1` or `<host>.<port>`",
-        "speak TLS; `1`: servers are trusted by `server.crt` and by `<host>.<port>.crt`, else by the latter only")
+    mode("ECF_SSL", "`1` or `<host>.<port>`",
+        "speak TLS, whatever the value, an empty one too; `1`: servers are trusted by `server.crt` and by `<host>.<port>.crt`, else by the latter only")
         => ssl: Vec<u8> = text;
     value("ECF_SSL_DIR", "", PATH, "directory of the TLS certificates (unset: `$HOME/.ecflowrc/ssl`)")
         => ssl_directory: Option<PathBuf> = |v| optional(v, path);

@@ -296,6 +296,23 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_on_as_soon_as_its_variable_is_there() {
+        let configuration = environment(&[("ECF_SSL", "")]);
+        assert_eq!(configuration.settings().ssl, b"1");
+        assert_eq!(configuration.settings().surprises(), None);
+        for off in ["0", "no", "Off", "false"] {
+            let lookup = |name: &str| (name == "ECF_SSL").then(|| off.as_bytes().to_vec());
+            let configuration = Configuration::read(lookup);
+            assert_eq!(configuration.settings().ssl, off.as_bytes(), "it stays on");
+            let told = configuration.settings().surprises().unwrap_or_default();
+            assert!(told.contains("any value means on"), "{off}: {told}");
+        }
+        let mut configuration = configuration;
+        assert_eq!(configuration.set(b"ECF_SSL", b""), Ok(()));
+        assert!(configuration.settings().ssl.is_empty(), "off again");
+    }
+
+    #[test]
     fn durations_take_fractions_and_are_never_cut_to_nothing() {
         let mut configuration = Configuration::new();
         for (text, millis) in [

@@ -33,6 +33,18 @@ impl Settings {
         }
     }
 
+    /// What has another meaning than its words, as with the stock client, with what to write.
+    #[must_use]
+    pub fn surprises(&self) -> Option<String> {
+        let ssl = String::from_utf8_lossy(self.ssl.trim_ascii()).to_ascii_lowercase();
+        let means_off = matches!(ssl.as_str(), "0" | "no" | "off" | "false");
+        means_off.then(|| {
+            format!(
+                "ECF_SSL=\"{ssl}\": any value means on, also an empty one; unset it to speak without TLS"
+            )
+        })
+    }
+
     pub(super) fn mark_given(&mut self, index: usize, given: bool) {
         let bit = 1 << index;
         self.given = if given {

@@ -77,6 +77,89 @@ fn bad_lines_are_named_and_cost_nothing_else() {
 }
 
 #[test]
+fn why_there_are_no_backups_is_told_where_the_failure_is_told() {
+    let directory = scratch("no-backups");
+    let empty = directory.join("empty");
+    let good = directory.join("good");
+    fs::write(&empty, "# nobody\n").unwrap();
+    fs::write(&good, "127.0.0.1:1\n").unwrap();
+    let missing = directory.join("missing");
+    let (missing, empty) = (missing.to_str().unwrap(), empty.to_str().unwrap());
+    let good = good.to_str().unwrap();
+    let reads = |path: &str, why: &str| format!("no backups: {path}: {why} (ECF_HOSTFILE)");
+    let never = |why: &str| format!("the hostfile is never used, because {why}");
+    let denied = never("ECF_DENIED is set (empty counts, too)");
+    for (settings, kind, wanted) in [
+        (
+            vec![("ECF_HOSTFILE", missing)],
+            "task",
+            reads(missing, "No such file or directory (os error 2)"),
+        ),
+        (
+            vec![("ECF_HOSTFILE", empty)],
+            "task",
+            reads(empty, "no host in it"),
+        ),
+        (
+            vec![],
+            "task",
+            "no backups: ECF_HOSTFILE is not set".to_owned(),
+        ),
+        (vec![], "user", String::new()),
+        (
+            vec![("ECF_HOSTFILE", good)],
+            "user",
+            "no backups: by ECF_HOSTFILE_POLICY (task) they are for task commands only".to_owned(),
+        ),
+        (vec![("ECF_HOSTFILE", good)], "task", String::new()),
+        (
+            vec![("ECF_HOSTFILE", good), ("ECF_DENIED", "1")],
+            "task",
+            denied,
+        ),
+        (
+            vec![("ECF_HOSTFILE", good), ("ECF_HOSTFILE_POLICY", "none")],
+            "task",
+            never("ECF_HOSTFILE_POLICY is none"),
+        ),
+    ] {
+        let client = Handle::quick(refused_port(), &settings);
+        client.set("ECF_TIMEOUT", "0.2");
+        let told = match kind {
+            "task" => client.task(&["--event=e"]),
+            _ => client.user(&["--ping"]),
+        };
+        assert_ne!(told.status, 0);
+        let last = told.error.lines().last().unwrap();
+        let about_backups = last.contains("backups") || last.contains("hostfile");
+        assert_eq!(
+            about_backups,
+            !wanted.is_empty(),
+            "{settings:?}: {}",
+            told.error
+        );
+        if about_backups {
+            assert_eq!(last, wanted, "{settings:?}");
+            assert!(told.warnings().contains(&wanted), "{}", told.report);
+        }
+        if wanted.contains("never used") {
+            assert!(client.check().contains(&wanted), "{}", client.check());
+            let text = client
+                .explain(ecf_failover::model::Kind::Task, 1_000)
+                .unwrap();
+            assert!(text.ends_with(&format!("# {wanted}\n")), "{text}");
+        }
+    }
+    let primary = Peer::answering(&replies::ok());
+    let well = Handle::quick(primary.port, &[]).task(&["--event=e"]);
+    assert!(
+        well.warnings().is_empty() || well.warnings() == "[]",
+        "{}",
+        well.report
+    );
+}
+
+#[test]
 fn without_a_readable_hostfile_the_primary_alone_is_tried_round_and_round() {
     let directory = scratch("unreadable");
     for path in [directory.join("missing"), directory.clone()] {
