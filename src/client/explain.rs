@@ -4,7 +4,7 @@ use super::delegate::delegated_limit;
 use super::refusal::usable;
 use super::without_backups::never_used;
 use super::{Client, hostlist};
-use crate::config::{Profile, Settings};
+use crate::config::{Profile, Sending, Settings};
 use crate::model::{Kind, Millis, Repeat, Status, without_repeats};
 use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
 
@@ -23,7 +23,11 @@ impl Client {
             let text = format!("{} - {}\n", seconds(0), Status::Ok.name());
             return Ok(text + &remark(settings, kind));
         }
-        usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
+        let sending = Sending {
+            is_native: false,
+            is_task: kind == Kind::Task,
+        };
+        usable(&configuration, sending).map_err(|refusal| format!("{}\n", refusal.message))?;
         let backups = hostlist::inspect(settings, settings.port).list;
         let whole = delegated_limit(settings, kind);
         let primary = settings.primary();

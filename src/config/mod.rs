@@ -7,11 +7,13 @@
 
 mod choices;
 mod keys;
+mod need;
 mod settings;
 mod value;
 
 pub use choices::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
 pub use keys::{KEYS, Key, KeyIndex, Settings};
+pub use need::{Need, Sending};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -142,7 +144,17 @@ impl Configuration {
         })
     }
 
-    /// The values that cannot be used. While there is one, nothing may be sent.
+    /// The values that cannot be used, each with whether this command needs it: then it must not
+    /// be sent.
+    pub fn problems_of(&self, sending: Sending) -> impl Iterator<Item = (&BadValue, bool)> {
+        let slots = self.slots.iter().zip(KEYS);
+        slots.filter_map(move |(slot, key)| {
+            let problem = slot.problem.as_ref()?;
+            Some((problem, key.needed_by.is_of(sending, &self.settings)))
+        })
+    }
+
+    /// The values that cannot be used.
     pub fn problems(&self) -> impl Iterator<Item = &BadValue> {
         self.slots.iter().filter_map(|slot| slot.problem.as_ref())
     }
