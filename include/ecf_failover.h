@@ -95,8 +95,8 @@ enum ecf_status
    */
   ECF_ERR_REJECTED = 3,
   /**
-   * The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or
-   * ECF_FAILOVER_PROGRESS_TIMEOUT, which the report names.
+   * The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT, ECF_FAILOVER_WAIT_TIMEOUT or
+   * ECF_FAILOVER_PROGRESS_TIMEOUT; the report names which.
    */
   ECF_ERR_TIMEOUT = 4,
   /**
@@ -402,7 +402,8 @@ ecf_status ecf_client_check(const struct ecf_client *client, char *buf, size_t c
  * Tells the timetable that a command would follow if every host refused at once: a line like
  * "10.000 primary:3141" for each attempt, and one like "86400.000 - ECF_ERR_TIMEOUT" for its
  * end. Times are in seconds after the start, and the two parts of a line stand one blank apart.
- * At most 20,000 attempts are listed; where there are more, the last line is "and so on".
+ * At most 20,000 attempts are listed; where there are more, the last line is "and so on". Where
+ * the hostfile is never used, a last line that begins with "#" says why.
  * Reads the hostfile; contacts nobody. In profile fast it tells the longest pauses, and what
  * happens while nothing is known of the hosts.
  *
@@ -670,7 +671,8 @@ size_t ecf_reply_text_len(const struct ecf_reply *reply);
 
 /**
  * Why it failed: one line for each attempted host, "host:port: why", in the order of their
- * first attempts; without an attempt, what is wrong and what to do. "" when the command
+ * first attempts, and, if no server was found and there were no backups, a last line that says
+ * why there were none; without an attempt, what is wrong and what to do. "" when the command
  * succeeded, and for NULL. Bytes as the server wrote them. Valid until ecf_reply_free.
  *
  * @since 0.1.0

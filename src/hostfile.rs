@@ -19,6 +19,8 @@ pub struct Hostfile {
     pub backups: Vec<Endpoint>,
     /// The lines that could not be used, or not wholly.
     pub bad_lines: Vec<BadHostfileLine>,
+    /// The first line without a port, if there is one.
+    pub without_port: Option<usize>,
 }
 
 /// A line of the hostfile that a person should look at.
@@ -73,8 +75,15 @@ impl Hostfile {
             self.complain(number, format!("only the first {MAX_HOSTS} hosts are used"));
             return ControlFlow::Break(());
         }
-        match Endpoint::parse(word, default_port) {
+        let (place, says_port) = match without_colon(word) {
+            Some(place) => (place, true),
+            None => (word, names_port(word)),
+        };
+        match Endpoint::parse(place, default_port) {
             Ok(endpoint) => {
+                if !says_port {
+                    self.without_port.get_or_insert(number);
+                }
                 self.backups.push(endpoint);
                 if words.next().is_some() {
                     self.complain(
@@ -93,6 +102,22 @@ impl Hostfile {
         if self.bad_lines.len() < MAX_HOSTS {
             self.bad_lines.push(BadHostfileLine { line, why });
         }
+    }
+}
+
+/// What stands before the colon of `host:` or `[v6]:`, which leaves the port to the default.
+fn without_colon(word: &[u8]) -> Option<&[u8]> {
+    let place = word.strip_suffix(b":")?;
+    let is_whole = place.ends_with(b"]") || !place.contains(&b':');
+    (is_whole && !place.is_empty()).then_some(place)
+}
+
+/// Whether a good entry has a port: its last colon is none of an address.
+fn names_port(word: &[u8]) -> bool {
+    match word.iter().filter(|&&b| b == b':').count() {
+        0 => false,
+        1 => true,
+        _ => word.windows(2).any(|pair| pair == b"]:"),
     }
 }
 
@@ -128,16 +153,44 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_and_the_good_lines_stay() {
-        let read = Hostfile::parse(b"b1\nb2:\nb3:99999\n\xff\x00\nb4 b5\nb6", 1000);
+        let read = Hostfile::parse(b"b1\nb2:0\nb3:99999\n\xff\x00\nb4 b5\nb6", 1000);
         let shown: Vec<_> = read.backups.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["b1:1000", "b4:1000", "b6:1000"]);
         let lines: Vec<_> = read.bad_lines.iter().map(|bad| bad.line).collect();
         assert_eq!(lines, [2, 3, 4, 5]);
         assert_eq!(
             read.bad_lines[0].to_string(),
-            "2: \"b2:\": the port must be a whole number from 1 to 65535"
+            "2: \"b2:0\": the port must be a whole number from 1 to 65535"
         );
         assert!(read.bad_lines[2].why.contains("\\xff\\x00"));
+    }
+
+    #[test]
+    fn a_colon_without_a_port_means_the_default_one() {
+        let read = Hostfile::parse(b"b1:\n[::1]:\nfe80::\n:\n::\n", 4000);
+        let shown: Vec<_> = read.backups.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            ["b1:4000", "[::1]:4000", "[fe80::]:4000", "[::]:4000"]
+        );
+        let lines: Vec<_> = read.bad_lines.iter().map(|bad| bad.line).collect();
+        assert_eq!(lines, [4], "nothing but a colon is no host");
+    }
+
+    #[test]
+    fn the_first_line_without_a_port_is_known() {
+        for (text, line) in [
+            ("b1:1\nb2:\n[::1]:7\n[::1]:", None),
+            ("b1:1\nb2\nb3", Some(2)),
+            ("b1:1\n\n::1", Some(3)),
+            ("[::1] # 7\nb1", Some(1)),
+        ] {
+            assert_eq!(
+                Hostfile::parse(text.as_bytes(), 1).without_port,
+                line,
+                "{text}"
+            );
+        }
     }
 
     #[test]

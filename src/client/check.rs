@@ -1,7 +1,9 @@
 //! What is wrong with a client's settings, told without sending anything.
 
+use super::without_backups::never_used;
 use super::{Client, hostlist, memory_place, native};
 use crate::config::Profile;
+use crate::model::Kind;
 
 impl Client {
     /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
@@ -13,7 +15,9 @@ impl Client {
         if settings.profile == Profile::Fast {
             lines.extend(memory_place::problem(settings));
         }
+        lines.extend(settings.surprises());
         lines.extend(hostlist::inspect(settings, settings.port).problems);
+        lines.extend(never_used(settings, Kind::Task));
         let native = native::problems(settings, &self.shared.sender);
         lines.extend(
             native

@@ -9,7 +9,7 @@ use super::refusal::{Refusal, no_ecf, usable};
 use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};
 use super::session::{CommandView, Session};
-use crate::config::{Profile, Settings};
+use crate::config::{Profile, Sending, Settings};
 use crate::model::{
     AttemptResult, Cure, Endpoint, Kind, Millis, Outcome, Repeat, Secrets, Stage, Status,
 };
@@ -121,13 +121,18 @@ impl Client {
             }
         }
         let settings = configuration.settings();
-        let refusal = if settings.no_ecf {
-            Some(no_ecf())
-        } else {
-            problem.or_else(|| usable(&configuration).err())
+        let sending = Sending {
+            is_native: false,
+            is_task: kind == Kind::Task,
+        };
+        let (refusal, warnings) = match usable(&configuration, sending) {
+            _ if settings.no_ecf => (Some(no_ecf()), Vec::new()),
+            Ok(warnings) => (problem, warnings),
+            Err(unusable) => (Some(problem.unwrap_or(unusable)), Vec::new()),
         };
         let primary = settings.primary();
-        let mut session = self.begin(&configuration, &delegated(kind, settings, &primary), now);
+        let command = delegated(kind, settings, &primary, &warnings);
+        let mut session = self.begin(&configuration, &command, now);
         if let Some(refusal) = refusal {
             let refusal = refusal.without(&Secrets::from(&settings.task.password));
             session.refuse(refusal.status, refusal.message);
@@ -141,6 +146,7 @@ pub(super) fn delegated<'a>(
     kind: Kind,
     settings: &Settings,
     primary: &'a Endpoint,
+    warnings: &'a [String],
 ) -> CommandView<'a> {
     CommandView {
         name: "",
@@ -148,10 +154,10 @@ pub(super) fn delegated<'a>(
         repeat: settings.repeatable.unwrap_or(Repeat::Yes),
         primary,
         attempt_limit: delegated_limit(settings, kind),
-        timeout: None,
+        progress_timeout: None,
         debug: false,
         secrets: None,
-        warnings: &[],
+        warnings,
         connections: Connections::ByCaller,
         job: None,
     }

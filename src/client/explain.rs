@@ -2,15 +2,17 @@
 
 use super::delegate::delegated_limit;
 use super::refusal::usable;
+use super::without_backups::never_used;
 use super::{Client, hostlist};
-use crate::config::Profile;
+use crate::config::{Profile, Sending, Settings};
 use crate::model::{Kind, Millis, Repeat, Status, without_repeats};
 use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetable};
 
 impl Client {
     /// The timetable of a command if every host refused at once, up to `horizon` milliseconds:
     /// a line for each attempt, `seconds host:port`, and one for the end, `seconds - status`.
-    /// After 20,000 attempts the last line is `and so on`.
+    /// After 20,000 attempts the last line is `and so on`. Where the hostfile is never used, a line
+    /// that begins with `#` says why.
     ///
     /// # Errors
     /// The problems of the configuration, one a line.
@@ -18,9 +20,14 @@ impl Client {
         let configuration = self.configuration();
         let settings = configuration.settings();
         if settings.no_ecf {
-            return Ok(format!("{} - {}\n", seconds(0), Status::Ok.name()));
+            let text = format!("{} - {}\n", seconds(0), Status::Ok.name());
+            return Ok(text + &remark(settings, kind));
         }
-        usable(&configuration).map_err(|refusal| format!("{}\n", refusal.message))?;
+        let sending = Sending {
+            is_native: false,
+            is_task: kind == Kind::Task,
+        };
+        usable(&configuration, sending).map_err(|refusal| format!("{}\n", refusal.message))?;
         let backups = hostlist::inspect(settings, settings.port).list;
         let whole = delegated_limit(settings, kind);
         let primary = settings.primary();
@@ -61,8 +68,13 @@ impl Client {
             None if table.is_cut => text.push_str("and so on\n"),
             None => {}
         }
-        Ok(text)
+        Ok(text + &remark(settings, kind))
     }
+}
+
+fn remark(settings: &Settings, kind: Kind) -> String {
+    let why = never_used(settings, kind);
+    why.map(|why| format!("# {why}\n")).unwrap_or_default()
 }
 
 fn seconds(millis: Millis) -> String {

@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
-use crate::config::{DefaultPort, Settings};
+use crate::config::{DefaultPort, KeyIndex, Settings};
 use crate::hostfile::{Hostfile, MAX_BYTES};
-use crate::model::Endpoint;
+use crate::model::{ECFLOW_PORT, Endpoint};
 use crate::sys::file;
 
 /// A file that was written more recently may still be half-written.
@@ -39,8 +39,12 @@ struct KnownHostfile {
     list: Vec<Endpoint>,
     seen: Option<FileState>,
     bad_lines: Vec<String>,
+    /// The first line of the list that has no port.
+    without_port: Option<usize>,
     /// Why it could not be read the last time.
     unreadable: Option<String>,
+    /// Why there is no list, if there is none.
+    why_empty: String,
     is_old: bool,
 }
 
@@ -67,6 +71,8 @@ impl FileState {
 pub(super) struct Look {
     /// The backups to use.
     pub(super) list: Vec<Endpoint>,
+    /// Why there are none, if so.
+    pub(super) why_empty: Option<String>,
     /// What a person should know, as file:line: why.
     pub(super) problems: Vec<String>,
     /// Whether that is news, or was told before.
@@ -87,7 +93,15 @@ pub(super) fn look(lists: &Mutex<HostLists>, settings: &Settings, primary_port: 
         },
     };
     let mut known = lists.lock().recall(&source);
-    let look = known.look(&source);
+    let mut look = known.look(&source);
+    let other_port = primary_port != ECFLOW_PORT && !settings.is_given(KeyIndex::DEFAULT_PORT);
+    if let Some(line) = known.without_port.filter(|_| other_port) {
+        let path = source.path.display();
+        look.problems.push(format!(
+            "{path}:{line}: no port, so {ECFLOW_PORT}; stock clients take the primary's port, {primary_port}, \
+             there: write the port, or set ECF_FAILOVER_DEFAULT_PORT"
+        ));
+    }
     lists.lock().remember(source, known);
     look
 }
@@ -114,14 +128,16 @@ impl KnownHostfile {
             Ok(Some((version, hostfile))) => self.take(source, version, hostfile),
             Ok(None) => self.unreadable = None,
             Err(why) => {
-                let path = source.path.display();
-                self.unreadable = Some(format!("{path}: {why}; {}", self.what_is_kept()));
+                self.why_empty = format!("{}: {why}", source.path.display());
+                let kept = self.what_is_kept();
+                self.unreadable = Some(format!("{}; {kept}", self.why_empty));
             }
         }
         let problems = self.problems();
         let is_first = !std::mem::replace(&mut self.is_old, true);
         Look {
             list: self.list.clone(),
+            why_empty: self.list.is_empty().then(|| self.why_empty.clone()),
             is_news: is_first || problems != problems_before,
             problems,
         }
@@ -150,11 +166,12 @@ impl KnownHostfile {
             .map(|bad| format!("{path}:{bad}"))
             .collect();
         if hostfile.backups.is_empty() {
+            self.why_empty = format!("{path}: no host in it");
             let kept = self.what_is_kept();
-            self.bad_lines
-                .push(format!("{path}: no host in it; {kept}"));
+            self.bad_lines.push(format!("{}; {kept}", self.why_empty));
         } else {
             self.list = hostfile.backups;
+            self.without_port = hostfile.without_port;
         }
     }
 
@@ -331,6 +348,32 @@ mod tests {
         hosts.settings.hostfile = Some("/dev/null".into());
         let told = look(&hosts.backups, &hosts.settings, 3141);
         assert!(told.problems[0].contains("not a regular"), "{told:?}");
+    }
+
+    #[test]
+    fn lines_without_a_port_beside_a_primary_with_another_are_told() {
+        let mut hosts = Hosts::new("portless");
+        hosts.write("b1:1\nb2\nb3\n", 5);
+        let told = look(&hosts.backups, &hosts.settings, 4000);
+        assert_eq!(told.problems.len(), 1, "{told:?}");
+        let line = format!("{}:2: no port, so 3141; ", hosts.path.display());
+        assert!(told.problems[0].starts_with(&line) && told.problems[0].contains("4000"));
+        assert_eq!(
+            look(&hosts.backups, &hosts.settings, 3141).problems.len(),
+            0
+        );
+        let mut configuration = Configuration::new();
+        let path = hosts.path.as_os_str().as_encoded_bytes();
+        assert_eq!(configuration.set(b"ECF_HOSTFILE", path), Ok(()));
+        assert_eq!(
+            configuration.set(b"ECF_FAILOVER_DEFAULT_PORT", b"3141"),
+            Ok(())
+        );
+        hosts.settings = configuration.settings().clone();
+        assert_eq!(
+            look(&hosts.backups, &hosts.settings, 4000).problems.len(),
+            0
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod run;
 mod send;
 mod session;
 mod shared;
+mod without_backups;
 
 use std::sync::Arc;
 

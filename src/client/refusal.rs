@@ -1,7 +1,7 @@
 //! How a command ends before it begins: refused, or answered without a server.
 
 use crate::command::CommandError;
-use crate::config::Configuration;
+use crate::config::{Configuration, Sending};
 use crate::model::{Secrets, Status};
 
 /// Why nothing is sent.
@@ -70,11 +70,22 @@ pub(super) fn no_ecf() -> Refusal {
     }
 }
 
-/// Whether the configuration can be used.
-pub(super) fn usable(configuration: &Configuration) -> Result<(), Refusal> {
-    let problems: Vec<_> = configuration.problems().map(ToString::to_string).collect();
+/// Whether the configuration can be used by this command; with what a person should know of keys
+/// that it does not need.
+pub(super) fn usable(
+    configuration: &Configuration,
+    sending: Sending,
+) -> Result<Vec<String>, Refusal> {
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    for (problem, is_needed) in configuration.problems_of(sending) {
+        if is_needed {
+            problems.push(problem.to_string());
+        } else {
+            warnings.push(format!("{problem} (not needed here)"));
+        }
+    }
     if problems.is_empty() {
-        return Ok(());
+        return Ok(warnings);
     }
     let secrets = Secrets::from(&configuration.settings().task.password);
     Err(Refusal::config(problems.join("\n")).without(&secrets))

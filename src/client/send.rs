@@ -8,7 +8,7 @@ use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};
 use super::session::CommandView;
 use crate::command::{self, CommandLine, Purpose};
-use crate::config::Profile;
+use crate::config::{Profile, Sending};
 use crate::model::Kind;
 use crate::net::Connector;
 use crate::policy::Connections;
@@ -40,14 +40,26 @@ impl Client {
             // Told from the tables, whatever the settings are.
             Ok(ref line) if let Some(answer) = line.answer() => Err(Refusal::answer(answer)),
             _ if settings.no_ecf => Err(no_ecf()),
-            line => usable(&configuration)
-                .and_then(|()| NativeCommand::read(line, wanted, settings, &self.shared.sender)),
+            line => {
+                let sending = Sending {
+                    is_native: true,
+                    is_task: line
+                        .as_ref()
+                        .map_or(wanted.kind() == Kind::Task, CommandLine::is_task),
+                };
+                usable(&configuration, sending).and_then(|warnings| {
+                    let sender = &self.shared.sender;
+                    let mut native = NativeCommand::read(line, wanted, settings, sender)?;
+                    native.warnings.extend(warnings);
+                    Ok(native)
+                })
+            }
         };
         let native = match read {
             Ok(native) => native,
             Err(refusal) => {
                 let primary = settings.primary();
-                let command = delegated(wanted.kind(), settings, &primary);
+                let command = delegated(wanted.kind(), settings, &primary, &[]);
                 let mut session = self.begin(&configuration, &command, start);
                 session.refuse(refusal.status, refusal.message);
                 return Reply {
@@ -62,7 +74,7 @@ impl Client {
             repeat: native.command.repeat,
             primary: &native.primary,
             attempt_limit: native.attempt_limit(),
-            timeout: match native.command.purpose {
+            progress_timeout: match native.command.purpose {
                 Purpose::Progress => settings.progress_timeout,
                 Purpose::JobBegin | Purpose::JobEnd | Purpose::Control => None,
             },

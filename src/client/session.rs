@@ -11,6 +11,7 @@ use super::memory::Memory;
 use super::notices::{Next, Notices};
 use super::reply::Reply;
 use super::shared::Shared;
+use super::without_backups;
 use crate::command::Purpose;
 use crate::config::{Configuration, Memory as Kept, Profile, Settings};
 use crate::health::HostKey;
@@ -32,8 +33,8 @@ pub(super) struct CommandView<'a> {
     pub(super) primary: &'a Endpoint,
     /// The longest that one attempt may take, all stages together.
     pub(super) attempt_limit: Millis,
-    /// A deadline that is earlier than ECF_TIMEOUT, if there is one.
-    pub(super) timeout: Option<Millis>,
+    /// A deadline of the command's own, beside ECF_TIMEOUT.
+    pub(super) progress_timeout: Option<Millis>,
     /// How attempts are made, where the profile leaves a choice.
     pub(super) connections: Connections,
     /// What it tells, where it is a job's.
@@ -63,8 +64,9 @@ pub(crate) struct Session {
     /// The host that is tried before all others.
     preferred: Option<HostKey>,
     report: Report,
-    /// A deadline of the command's own, beside ECF_TIMEOUT.
-    own_timeout: Option<Millis>,
+    kind: Kind,
+    /// Why the last look at the hostfile brought no backups, if so.
+    no_backups: Option<String>,
     now: Millis,
     attempts: u32,
     under_way: Vec<UnderWay>,
@@ -108,15 +110,15 @@ fn policy(
     } = *command;
     match settings.profile {
         Profile::Ecflow => {
-            let rules =
-                Rules::ecflow(settings, kind, repeat, attempt_limit).within(command.timeout);
-            let timeout = rules.timeout;
+            let rules = Rules::ecflow(settings, kind, repeat, attempt_limit)
+                .within(command.progress_timeout);
+            let timeout = rules.longest();
             (Box::new(Ecflow::new(rules, now)), timeout)
         }
         Profile::Fast => {
-            let rules =
-                FastRules::new(settings, kind, repeat, attempt_limit).within(command.timeout);
-            let timeout = rules.common.timeout;
+            let rules = FastRules::new(settings, kind, repeat, attempt_limit)
+                .within(command.progress_timeout);
+            let timeout = rules.common.longest();
             let policy = Fast::new(rules, command.connections, chance::seed(), now);
             if prefers {
                 (Box::new(policy.seeking_preferred()), timeout)
@@ -166,7 +168,7 @@ impl Session {
             report.warn(warning);
             log.line(Level::Warn, format_args!("command.warning {warning}"));
         }
-        let (key, value) = settings.deadline(command.timeout, Millis::MAX);
+        let (key, value) = settings.limit(policy.first_limit());
         let key = (value == timeout).then_some(key);
         // Others give up after some tries.
         let is_ended_by_time = command.kind == Kind::Task && !settings.denied;
@@ -182,7 +184,8 @@ impl Session {
             home,
             preferred,
             report,
-            own_timeout: command.timeout,
+            kind: command.kind,
+            no_backups: None,
             now,
             attempts: 0,
             under_way: Vec::new(),
@@ -357,10 +360,13 @@ impl Session {
                 self.log.line(Level::Warn, line);
             }
         }
-        self.log.line(
-            Level::Debug,
-            format_args!("hostfile.read backups={}", look.list.len()),
-        );
+        if self.settings().hostfile.is_some() {
+            self.log.line(
+                Level::Debug,
+                format_args!("hostfile.read backups={}", look.list.len()),
+            );
+        }
+        self.no_backups = look.why_empty;
         let mut hosts = vec![self.hosts[0].clone()];
         hosts.extend(look.list);
         if self.settings().profile == Profile::Fast {
@@ -515,14 +521,16 @@ impl Session {
             self.settle_job();
         }
         if status == Status::Timeout {
-            let length = self.report.length(self.now);
-            let (key, value) = self.settings().deadline(self.own_timeout, length);
+            let (key, value) = self.settings().limit(self.policy.first_limit());
             self.report.limited_by(key, value);
         }
         if let (Status::Ok, Some(host)) = (status, self.report.answered_by())
             && let Some(line) = self.notices.delivered(self.now, host)
         {
             self.log.notice(line);
+        }
+        if let Some(why) = self.why_no_backups(status) {
+            self.report.warn(&why);
         }
         let level = match status {
             Status::Ok => Level::Info,
@@ -601,6 +609,20 @@ impl Session {
         self.report.json(self.over, &self.message, self.now)
     }
 
+    /// What a command that found no server should tell of its backups, where it had none.
+    fn why_no_backups(&self, status: Status) -> Option<String> {
+        let began = self.message.is_empty() && self.attempts > 0;
+        let why = || {
+            without_backups::why(
+                self.settings(),
+                self.kind,
+                status,
+                self.no_backups.as_deref(),
+            )
+        };
+        began.then(why).flatten()
+    }
+
     /// The end of the command, with `text` as what ecflow_client would print.
     pub(super) fn into_reply(mut self, text: Vec<u8>) -> Reply {
         let status = self.over.unwrap_or(Status::Internal);
@@ -608,12 +630,17 @@ impl Session {
             Status::Cancelled => self.notices.interrupted(self.now, &self.endpoint),
             _ => None,
         };
-        let error = match (status, self.report.attempts()) {
+        let no_backups = self.why_no_backups(status);
+        let mut error = match (status, self.report.attempts()) {
             (Status::Ok, _) => Vec::new(),
             (_, 0) if self.message.is_empty() => self.report.why(status).into_bytes(),
             (_, 0) => self.message.clone().into_bytes(),
             _ => self.report.error_lines(),
         };
+        if let Some(why) = no_backups {
+            error.push(b'\n');
+            error.extend(why.into_bytes());
+        }
         let answered_by = self.report.answered_by().cloned();
         let attempts = self.report.attempts();
         Reply {

@@ -139,6 +139,12 @@ impl<'a> CommandLine<'a> {
         Ok(line)
     }
 
+    /// Whether it has a task command.
+    #[must_use]
+    pub fn is_task(&self) -> bool {
+        self.row.is_some_and(|row| row.kind == Kind::Task)
+    }
+
     /// What is answered here, without a server: `--help`, `--version`.
     #[must_use]
     pub fn answer(&self) -> Option<&[u8]> {

@@ -7,11 +7,13 @@
 
 mod choices;
 mod keys;
+mod need;
 mod settings;
 mod value;
 
 pub use choices::{DefaultPort, HostfilePolicy, Memory, Profile, Protocol, WhenAlive};
 pub use keys::{KEYS, Key, KeyIndex, Settings};
+pub use need::{Need, Sending};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -138,7 +140,17 @@ impl Configuration {
         })
     }
 
-    /// The values that cannot be used. While there is one, nothing may be sent.
+    /// The values that cannot be used, each with whether this command needs it: then it must not
+    /// be sent.
+    pub fn problems_of(&self, sending: Sending) -> impl Iterator<Item = (&BadValue, bool)> {
+        let slots = self.slots.iter().zip(KEYS);
+        slots.filter_map(move |(slot, key)| {
+            let problem = slot.problem.as_ref()?;
+            Some((problem, key.needed_by.is_of(sending, &self.settings)))
+        })
+    }
+
+    /// The values that cannot be used.
     pub fn problems(&self) -> impl Iterator<Item = &BadValue> {
         self.slots.iter().filter_map(|slot| slot.problem.as_ref())
     }
@@ -289,6 +301,23 @@ mod tests {
         assert_eq!(configuration.problems().count(), 0);
         assert_eq!(configuration.settings().port, 3141);
         assert_eq!(configuration.settings().hostfile, None);
+    }
+
+    #[test]
+    fn tls_is_on_as_soon_as_its_variable_is_there() {
+        let configuration = environment(&[("ECF_SSL", "")]);
+        assert_eq!(configuration.settings().ssl, b"1");
+        assert_eq!(configuration.settings().surprises(), None);
+        for off in ["0", "no", "Off", "false"] {
+            let lookup = |name: &str| (name == "ECF_SSL").then(|| off.as_bytes().to_vec());
+            let configuration = Configuration::read(lookup);
+            assert_eq!(configuration.settings().ssl, off.as_bytes(), "it stays on");
+            let told = configuration.settings().surprises().unwrap_or_default();
+            assert!(told.contains("any value means on"), "{off}: {told}");
+        }
+        let mut configuration = configuration;
+        assert_eq!(configuration.set(b"ECF_SSL", b""), Ok(()));
+        assert!(configuration.settings().ssl.is_empty(), "off again");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What settings mean together.
 
 use super::keys::{KeyIndex, Settings};
-use crate::model::{Endpoint, Millis};
+use crate::model::{Endpoint, Limit, Millis};
 
 impl Settings {
     /// The primary by ECF_HOST and ECF_PORT.
@@ -19,19 +19,30 @@ impl Settings {
         self.given & (1 << key.0) != 0
     }
 
-    /// The key whose time ended a command that lasted for `length`, with its value. `progress` is
-    /// how long a command may take that only tells how far a job is.
+    /// The key that sets a limit, with its value; 0 where it sets none.
     #[must_use]
-    pub fn deadline(&self, progress: Option<Millis>, length: Millis) -> (&'static str, Millis) {
-        let progress = progress.unwrap_or(Millis::MAX);
-        if length < self.timeout.min(progress) {
-            // Nothing else ends it sooner.
-            ("ECF_ZOMBIE_TIMEOUT", self.zombie_timeout)
-        } else if progress < self.timeout {
-            ("ECF_FAILOVER_PROGRESS_TIMEOUT", progress)
-        } else {
-            ("ECF_TIMEOUT", self.timeout)
+    pub fn limit(&self, limit: Limit) -> (&'static str, Millis) {
+        match limit {
+            Limit::Timeout => ("ECF_TIMEOUT", self.timeout),
+            Limit::Zombie => ("ECF_ZOMBIE_TIMEOUT", self.zombie_timeout),
+            Limit::Progress => (
+                "ECF_FAILOVER_PROGRESS_TIMEOUT",
+                self.progress_timeout.unwrap_or(0),
+            ),
+            Limit::Wait => ("ECF_FAILOVER_WAIT_TIMEOUT", self.wait_timeout.unwrap_or(0)),
         }
+    }
+
+    /// What has another meaning than its words, as with the stock client, with what to write.
+    #[must_use]
+    pub fn surprises(&self) -> Option<String> {
+        let ssl = String::from_utf8_lossy(self.ssl.trim_ascii()).to_ascii_lowercase();
+        let means_off = matches!(ssl.as_str(), "0" | "no" | "off" | "false");
+        means_off.then(|| {
+            format!(
+                "ECF_SSL=\"{ssl}\": any value means on, also an empty one; unset it to speak without TLS"
+            )
+        })
     }
 
     pub(super) fn mark_given(&mut self, index: usize, given: bool) {

@@ -177,7 +177,8 @@ pub unsafe extern "C" fn ecf_client_check(
 /// Tells the timetable that a command would follow if every host refused at once: a line like
 /// "10.000 primary:3141" for each attempt, and one like "86400.000 - ECF_ERR_TIMEOUT" for its
 /// end. Times are in seconds after the start, and the two parts of a line stand one blank apart.
-/// At most 20,000 attempts are listed; where there are more, the last line is "and so on".
+/// At most 20,000 attempts are listed; where there are more, the last line is "and so on". Where
+/// the hostfile is never used, a last line that begins with "#" says why.
 /// Reads the hostfile; contacts nobody. In profile fast it tells the longest pauses, and what
 /// happens while nothing is known of the hosts.
 ///

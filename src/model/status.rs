@@ -17,8 +17,8 @@ pub enum Status {
     Config = 2,
     /// A server understood and said no. Final; its words are in the reply.
     Rejected = 3,
-    /// The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or
-    /// ECF_FAILOVER_PROGRESS_TIMEOUT, which the report names.
+    /// The command's time is over: ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT, ECF_FAILOVER_WAIT_TIMEOUT or
+    /// ECF_FAILOVER_PROGRESS_TIMEOUT; the report names which.
     Timeout = 4,
     /// The policy allows no more attempts.
     Unreachable = 5,
@@ -64,7 +64,7 @@ const STATUSES: &[(Status, &CStr, &CStr)] = &[
     (
         Status::Timeout,
         c"ECF_ERR_TIMEOUT",
-        c"the command's time (ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT or ECF_FAILOVER_PROGRESS_TIMEOUT) was over before a server confirmed it",
+        c"the command's time (ECF_TIMEOUT, ECF_ZOMBIE_TIMEOUT, ECF_FAILOVER_WAIT_TIMEOUT or ECF_FAILOVER_PROGRESS_TIMEOUT) was over before a server confirmed it",
     ),
     (
         Status::Unreachable,

@@ -9,18 +9,26 @@
 //! Two tries at a host, RETRY_PERIOD apart; HOST_PERIOD before the next host, but for the
 //! first change, which is immediate. The hostfile is read at the first change and looked at
 //! again before each lap.
+//!
+//! Where the time is too short for that, each host that was not tried yet has its share of what
+//! is left: attempts are cut to it, and pauses where they do not fit whole. The hostfile is then
+//! read at the start.
 
+use super::limits::Limits;
 use super::{Action, Policy, Route, Rules};
 use crate::config::WhenAlive;
 use crate::health::SharedHealth;
-use crate::model::{Event, HostIndex, Millis, Outcome, Repeat, Status};
+use crate::model::{Event, HostIndex, Limit, Millis, Outcome, Repeat, Status};
+
+/// Pauses are whole as long as every host to come still gets this time after them, or half of its
+/// share.
+const ENOUGH: Millis = 5_000;
 
 /// The state machine of profile `ecflow` for one command.
 #[derive(Debug)]
 pub struct Ecflow {
     rules: Rules,
-    deadline: Millis,
-    zombie_deadline: Millis,
+    limits: Limits,
     now: Millis,
     state: State,
     host: HostIndex,
@@ -28,7 +36,10 @@ pub struct Ecflow {
     /// Primary and backups; `None` until the hostfile was read.
     hosts: Option<usize>,
     has_changed_host: bool,
-    last_was_zombie: bool,
+    /// Hosts that are still to be reached for the first time, or since the last "wait".
+    untried: usize,
+    /// Until when this host has its share of the time that there is for those.
+    share_ends: Millis,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +49,8 @@ enum State {
     /// It is being made, and must be over at this time.
     UnderWay {
         until: Millis,
+        /// That is the end of the host's share.
+        is_cut: bool,
     },
     /// Nothing happens before this time.
     Paused {
@@ -58,6 +71,8 @@ enum Then {
 
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
+    /// There is little time.
+    Shares,
     /// Backups are needed for the first time.
     FirstNeed,
     /// A lap begins; the list may have changed.
@@ -69,33 +84,35 @@ impl Ecflow {
     #[must_use]
     pub fn new(rules: Rules, now: Millis) -> Self {
         Self {
-            deadline: now.saturating_add(rules.timeout),
-            zombie_deadline: now.saturating_add(rules.zombie_timeout),
+            limits: Limits::new(&rules, now),
             now,
-            state: State::Due,
+            state: if rules.is_short(rules.attempt_limit) {
+                State::Listing(Purpose::Shares)
+            } else {
+                State::Due
+            },
             host: 0,
             tries_left: rules.attempts,
             hosts: None,
             has_changed_host: false,
-            last_was_zombie: false,
+            untried: 0,
+            share_ends: now,
             rules,
         }
     }
 
-    /// When the command gives up, as things are.
-    fn give_up_at(&self) -> Millis {
-        if self.last_was_zombie {
-            self.deadline.min(self.zombie_deadline)
-        } else {
-            self.deadline
-        }
-    }
-
     fn attempt(&mut self) -> Action {
-        let left = self.give_up_at().saturating_sub(self.now);
-        let limit = self.rules.attempt_limit.min(left);
+        let whole = self.rules.attempt_limit.min(self.limits.left(self.now));
+        // What ends unconfirmed and must not be repeated leaves nothing to share.
+        let has_to_share = self.untried > 0 && self.rules.repeat != Repeat::No;
+        let limit = if has_to_share {
+            whole.min(self.share().max(1))
+        } else {
+            whole
+        };
         self.state = State::UnderWay {
             until: self.now.saturating_add(limit),
+            is_cut: limit < whole,
         };
         Action::Attempt {
             host: self.host,
@@ -110,16 +127,66 @@ impl Ecflow {
         };
     }
 
+    /// What this host and each one that was not tried yet has of the time that is left.
+    fn share(&self) -> Millis {
+        self.limits.left_for_hosts(self.now) / (self.untried as Millis + 1)
+    }
+
+    fn begin_share(&mut self) {
+        self.share_ends = self.now.saturating_add(self.share());
+    }
+
+    /// Whether all pauses until the last host is reached leave time for all of them, if they
+    /// refuse. `retries` is how often this host is still to be asked.
+    fn pauses_fit(&self, retries: u32) -> bool {
+        let untried = self.untried as Millis;
+        let Some(others) = untried.checked_sub(1) else {
+            return true;
+        };
+        let tries = u64::from(self.rules.attempts - 1)
+            .saturating_mul(others)
+            .saturating_add(retries.into());
+        let changes = others + u64::from(self.has_changed_host);
+        let pauses = [
+            tries.saturating_mul(self.rules.retry_period),
+            changes.saturating_mul(self.rules.host_period),
+            untried.saturating_mul(ENOUGH.min(self.share() / 2)),
+        ];
+        let needed = pauses.into_iter().fold(0, Millis::saturating_add);
+        needed <= self.limits.left_for_hosts(self.now)
+    }
+
+    /// A pause of this length, or what of it this host's share allows.
+    fn cut(&self, period: Millis, retries: u32) -> Millis {
+        if self.pauses_fit(retries) {
+            return period;
+        }
+        let left = self.share_ends.saturating_sub(self.now);
+        period.min(left / (Millis::from(retries) + 1))
+    }
+
     /// The server is alive and will be asked again; no try is used up or given back.
     fn poll(&mut self) {
         self.pause(self.rules.retry_period, Then::TrySameHost);
     }
 
+    /// The server asks to wait. It is asked again before ECF_TIMEOUT, with time for the attempt.
+    fn wait(&mut self) {
+        // Whoever answered has still to be found if this one goes away.
+        self.untried = self.hosts.map_or(0, |hosts| hosts - 1);
+        self.begin_share();
+        let period = self.cut(self.rules.wait_period(), 1).max(1);
+        self.pause(period, Then::TrySameHost);
+    }
+
     fn use_up_try(&mut self) {
         self.tries_left = self.tries_left.saturating_sub(1);
         if self.tries_left > 0 {
-            self.pause(self.rules.retry_period, Then::TrySameHost);
-            return;
+            let period = self.cut(self.rules.retry_period, self.tries_left);
+            if period > 0 {
+                return self.pause(period, Then::TrySameHost);
+            }
+            self.tries_left = 0;
         }
         match (self.rules.route, self.hosts) {
             (Route::Primary(end), _) => self.state = State::Over(end),
@@ -139,7 +206,7 @@ impl Ecflow {
             (_, false) => Then::StartLap,
         };
         let period = if self.has_changed_host {
-            self.rules.host_period
+            self.cut(self.rules.host_period, 0)
         } else {
             0
         };
@@ -150,6 +217,8 @@ impl Ecflow {
     fn arrive_at(&mut self, host: HostIndex) {
         self.host = host;
         self.tries_left = self.rules.attempts;
+        self.untried = self.untried.saturating_sub(1);
+        self.begin_share();
         self.state = State::Due;
     }
 
@@ -172,19 +241,29 @@ impl Ecflow {
         let hosts = backups.saturating_add(1);
         self.hosts = Some(hosts);
         match purpose {
-            Purpose::FirstNeed => self.leave_host(hosts),
-            Purpose::NewLap => self.arrive_at(0),
+            Purpose::Shares => {
+                self.untried = backups;
+                self.begin_share();
+                self.state = State::Due;
+            }
+            Purpose::FirstNeed => {
+                self.untried = backups;
+                self.leave_host(hosts);
+            }
+            Purpose::NewLap => {
+                self.untried = self.untried.min(hosts);
+                self.arrive_at(0);
+            }
         }
     }
 
     fn attempted(&mut self, outcome: Outcome, now: Millis) {
-        let State::UnderWay { .. } = self.state else {
+        let State::UnderWay { until, is_cut } = self.state else {
             return;
         };
         self.advance(now);
-        // An attempt that was cut by the zombie's deadline has shown nothing new.
-        let is_late = self.now >= self.give_up_at();
-        self.last_was_zombie = outcome == Outcome::Zombie;
+        let has_had_its_share = is_cut && self.now >= until;
+        let is_late = self.limits.are_over_after(outcome, self.now);
         match outcome {
             Outcome::Ok => self.state = State::Over(Status::Ok),
             Outcome::Rejected => self.state = State::Over(Status::Rejected),
@@ -193,10 +272,13 @@ impl Ecflow {
                 self.state = State::Over(Status::UnknownOutcome);
             }
             _ if is_late => self.state = State::Over(Status::Timeout),
-            Outcome::Wait => self.poll(),
+            Outcome::Wait => self.wait(),
             Outcome::Zombie if self.rules.on_zombie == WhenAlive::Stay => self.poll(),
             Outcome::Halted if self.rules.on_halted == WhenAlive::Stay => self.poll(),
             Outcome::Zombie | Outcome::Halted | Outcome::NotSent | Outcome::Unconfirmed => {
+                if has_had_its_share {
+                    self.tries_left = 1;
+                }
                 self.use_up_try();
             }
         }
@@ -207,10 +289,10 @@ impl Policy for Ecflow {
     fn next(&mut self, now: Millis, _health: &mut dyn SharedHealth) -> Action {
         self.advance(now);
         loop {
-            let is_late = self.now >= self.give_up_at();
+            let is_late = self.limits.left(self.now) == 0;
             match self.state {
                 State::Over(end) => return Action::End(end),
-                State::UnderWay { until } => {
+                State::UnderWay { until, .. } => {
                     return Action::Attempt {
                         host: self.host,
                         limit: until.saturating_sub(self.now),
@@ -223,7 +305,7 @@ impl Policy for Ecflow {
                 State::Paused { until, then } if self.now >= until => self.resume(then),
                 State::Paused { until, .. } => {
                     return Action::Wait {
-                        until: until.min(self.give_up_at()),
+                        until: until.min(self.limits.at()),
                     };
                 }
                 State::Listing(_) => return Action::ListBackups,
@@ -245,6 +327,10 @@ impl Policy for Ecflow {
             State::Over(end) => Some(end),
             _ => None,
         }
+    }
+
+    fn first_limit(&self) -> Limit {
+        self.limits.limit()
     }
 }
 

@@ -1,3 +1,6 @@
+#[path = "ecflow_share_tests.rs"]
+mod shares;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -174,8 +177,8 @@ impl Script {
 
 #[test]
 fn wait_is_polled_at_the_same_host_without_using_up_tries() {
-    let mut script = Script::new(rules(Kind::Task, &[("ECF_TIMEOUT", "100")]), 1);
-    assert_eq!(script.attempt(), Ok((0, 0, 100_000)));
+    let mut script = Script::new(rules(Kind::Task, &[]), 1);
+    assert_eq!(script.attempt(), Ok((0, 0, 195_000)));
     script.answer(Outcome::NotSent, 0);
     for poll in 1..=3 {
         assert_eq!(
@@ -191,11 +194,63 @@ fn wait_is_polled_at_the_same_host_without_using_up_tries() {
         Ok((40_000, 1)),
         "the try that was left at the primary is used up, not given back"
     );
-    for _ in 0..6 {
+}
+
+#[test]
+fn each_wait_starts_the_timeout_anew() {
+    let mut script = Script::new(rules(Kind::Task, &[("ECF_TIMEOUT", "3")]), 0);
+    for poll in 0..1_000 {
+        assert_eq!(
+            script.attempt(),
+            Ok((poll * 1_500, 0, if poll == 0 { 3_000 } else { 1_500 }))
+        );
         script.answer(Outcome::Wait, 0);
-        script.attempt().ok();
     }
-    assert_eq!(script.attempt(), Err((100_000, Status::Timeout)));
+    assert!(script.attempt().is_ok());
+    let asked = script.now;
+    script.answer(Outcome::Wait, 1_500);
+    assert!(script.attempt().is_ok(), "the last moment is early enough");
+    script.answer(Outcome::NotSent, 0);
+    assert_eq!(script.attempt(), Err((asked + 4_500, Status::Timeout)));
+    assert_eq!(script.policy.first_limit(), Limit::Timeout);
+}
+
+#[test]
+fn a_server_may_say_wait_for_so_long_and_no_longer() {
+    let limits = [("ECF_TIMEOUT", "100"), ("ECF_FAILOVER_WAIT_TIMEOUT", "25")];
+    let mut script = Script::new(rules(Kind::Task, &limits), 0);
+    script.attempt().ok();
+    script.answer(Outcome::NotSent, 0);
+    for at in [10_000, 20_000, 30_000] {
+        assert_eq!(script.attempt().map(|(at, ..)| at), Ok(at));
+        script.answer(Outcome::Wait, 0);
+    }
+    assert_eq!(
+        script.attempt(),
+        Err((35_000, Status::Timeout)),
+        "25 s after it was first told"
+    );
+    assert_eq!(script.policy.first_limit(), Limit::Wait);
+}
+
+#[test]
+fn the_limit_that_ended_a_command_is_named() {
+    let progress = Rules {
+        wait_timeout: Some(70_000),
+        ..rules(Kind::Task, &[("ECF_ZOMBIE_TIMEOUT", "20")]).within(Some(30_000))
+    };
+    for (outcome, limit, end) in [
+        (Outcome::Wait, Limit::Progress, 30_000),
+        (Outcome::Zombie, Limit::Zombie, 20_000),
+        (Outcome::NotSent, Limit::Progress, 30_000),
+    ] {
+        let mut script = Script::new(progress.clone(), 0);
+        while script.attempt().is_ok() {
+            script.answer(outcome, 0);
+        }
+        assert_eq!(script.attempt(), Err((end, Status::Timeout)), "{outcome:?}");
+        assert_eq!(script.policy.first_limit(), limit, "{outcome:?}");
+    }
 }
 
 #[test]
@@ -265,6 +320,7 @@ fn an_attempt_that_the_zombie_timeout_cuts_ends_the_command() {
     assert_eq!(script.attempt(), Ok((10_000, 0, 2_000)));
     script.answer(Outcome::Unconfirmed, 2_000);
     assert_eq!(script.attempt(), Err((12_000, Status::Timeout)));
+    assert_eq!(script.policy.first_limit(), Limit::Zombie);
 }
 
 #[test]
@@ -377,6 +433,8 @@ fn some_rules() -> impl Strategy<Value = Rules> {
                 retry_period: periods.0,
                 host_period: periods.1,
                 timeout: limits.0,
+                progress_timeout: None,
+                wait_timeout: (limits.2 < 10_000).then_some(limits.2 * 9),
                 zombie_timeout: limits.1,
                 attempt_limit: limits.2,
                 on_zombie,
@@ -396,7 +454,7 @@ proptest! {
         start in 0..1_000_000_u64,
     ) {
         let mut policy = Ecflow::new(rules.clone(), start);
-        let deadline = start + rules.timeout;
+        let mut deadline = start + rules.timeout;
         let mut now = start;
         let mut last = None;
         let mut answers = answers.into_iter();
@@ -419,6 +477,9 @@ proptest! {
                     }
                     now += took;
                     last = Some(OUTCOMES[outcome]);
+                    if last == Some(Outcome::Wait) {
+                        deadline = now + rules.timeout;
+                    }
                     let event = Event::Attempted(OUTCOMES[outcome]);
                     policy.record(event, now, &mut NothingKnown);
                 }
@@ -430,7 +491,7 @@ proptest! {
                         prop_assert!(rules.repeat == Repeat::No);
                     }
                     if end == Status::Timeout {
-                        prop_assert!(now >= start + rules.timeout.min(rules.zombie_timeout));
+                        prop_assert!(now >= start + rules.timeout.min(rules.zombie_timeout).min(rules.wait_timeout.unwrap_or(Millis::MAX)));
                     }
                     prop_assert_eq!(policy.next(now + 1, &mut NothingKnown), Action::End(end), "an end is final");
                     break;

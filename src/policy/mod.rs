@@ -8,6 +8,7 @@
 
 mod ecflow;
 mod fast;
+mod limits;
 mod random;
 mod rules;
 mod timetable;
@@ -18,7 +19,7 @@ pub use rules::{FastRules, Route, Rules};
 pub use timetable::{Timetable, timetable};
 
 use crate::health::SharedHealth;
-use crate::model::{Event, HostIndex, Millis, Status};
+use crate::model::{Event, HostIndex, Limit, Millis, Status};
 
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,4 +81,7 @@ pub trait Policy: Send {
     fn record(&mut self, event: Event, now: Millis, health: &mut dyn SharedHealth);
     /// How it ends, once that is certain: it may still have something to do for others.
     fn verdict(&self) -> Option<Status>;
+    /// The limit that it reaches first, as things are; the one that has ended it after
+    /// [`Status::Timeout`].
+    fn first_limit(&self) -> Limit;
 }

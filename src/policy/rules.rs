@@ -25,8 +25,12 @@ pub struct Rules {
     pub retry_period: Millis,
     /// Pause before a later change of host.
     pub host_period: Millis,
-    /// The command's deadline, counted from its start.
+    /// The time without a server: counted from the command's start, and anew from each "wait".
     pub timeout: Millis,
+    /// An earlier deadline of a command that only tells how far a job is, counted from its start.
+    pub progress_timeout: Option<Millis>,
+    /// How long a server may ask to wait, counted from the first time.
+    pub wait_timeout: Option<Millis>,
     /// The earlier deadline while the last outcome is a zombie.
     pub zombie_timeout: Millis,
     /// The longest that one attempt may take, all stages together.
@@ -75,6 +79,8 @@ impl Rules {
             retry_period: retry_period.max(SHORTEST_PERIOD),
             host_period: settings.host_period.max(SHORTEST_PERIOD),
             timeout: settings.timeout,
+            progress_timeout: None,
+            wait_timeout: settings.wait_timeout,
             zombie_timeout: settings.zombie_timeout,
             attempt_limit,
             on_zombie: when_alive(settings.on_zombie),
@@ -83,13 +89,33 @@ impl Rules {
         }
     }
 
-    /// The same with an earlier deadline, if `timeout` is one.
+    /// The same for a command that may have a deadline of its own.
     #[must_use]
-    pub fn within(self, timeout: Option<Millis>) -> Self {
+    pub fn within(self, progress_timeout: Option<Millis>) -> Self {
         Self {
-            timeout: timeout.unwrap_or(self.timeout).min(self.timeout),
+            progress_timeout,
             ..self
         }
+    }
+
+    /// The pause after a "wait": what is left of ECF_TIMEOUT then is for the next attempt.
+    pub(super) fn wait_period(&self) -> Millis {
+        self.retry_period.min(self.timeout / 2).max(SHORTEST_PERIOD)
+    }
+
+    /// Whether the primary alone, tried for `longest` each time, could take more than half of the
+    /// time: then it must be known from the start how many other hosts have a share of it.
+    pub(super) fn is_short(&self, longest: Millis) -> bool {
+        let try_and_pause = longest.saturating_add(self.retry_period);
+        let primary = try_and_pause.saturating_mul(self.attempts.into());
+        !matches!(self.route, Route::Primary(_)) && self.longest() < primary.saturating_mul(2)
+    }
+
+    /// How long the command may last without a server.
+    #[must_use]
+    pub fn longest(&self) -> Millis {
+        self.progress_timeout
+            .map_or(self.timeout, |progress| progress.min(self.timeout))
     }
 }
 
@@ -127,11 +153,11 @@ impl FastRules {
         }
     }
 
-    /// The same with an earlier deadline, if `timeout` is one.
+    /// The same for a command that may have a deadline of its own.
     #[must_use]
-    pub fn within(self, timeout: Option<Millis>) -> Self {
+    pub fn within(self, progress_timeout: Option<Millis>) -> Self {
         Self {
-            common: self.common.within(timeout),
+            common: self.common.within(progress_timeout),
             ..self
         }
     }

@@ -59,7 +59,7 @@ impl Fast {
         match self.lap.last_opened {
             Some((host, at)) if self.is_connecting() => match self.lap.busy_since {
                 Some(since) if self.hosts[host].health.is_busy => {
-                    since.saturating_add(self.rules.silence)
+                    since.saturating_add(self.patience(host, since))
                 }
                 _ => at.saturating_add(self.rules.hedge),
             },
@@ -103,7 +103,7 @@ impl Fast {
     pub(super) fn is_patient_with(&self, host: HostIndex) -> bool {
         let since = self.lap.busy_since;
         let since = since.filter(|_| self.hosts[host].health.is_busy);
-        since.is_some_and(|since| self.now < since.saturating_add(self.rules.silence))
+        since.is_some_and(|since| self.now < since.saturating_add(self.patience(host, since)))
     }
 
     /// A host that is known to be dead is contacted by one command at a time.
@@ -171,10 +171,18 @@ impl Fast {
                 Some(Action::Connect { host })
             }
             Connections::ByCaller => {
+                let silence = self.patience(host, self.now);
+                let is_cut = silence < self.rules.silence;
+                let limit = if is_cut {
+                    self.limit().min(silence)
+                } else {
+                    self.limit()
+                };
                 self.state = State::Attempting {
                     host,
                     since: self.now,
-                    until: self.now.saturating_add(self.limit()),
+                    until: self.now.saturating_add(limit),
+                    silence,
                 };
                 None
             }
@@ -231,7 +239,7 @@ impl Fast {
         Action::Send {
             host,
             limit,
-            silence: self.rules.silence,
+            silence: self.patience(host, self.now),
         }
     }
 }

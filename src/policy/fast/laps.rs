@@ -42,7 +42,8 @@ impl Fast {
     pub(super) fn order(&mut self, health: &mut dyn SharedHealth) -> Option<Action> {
         self.read(health);
         let primary_is_good = self.hosts[0].health.is_good();
-        let needs_others = !primary_is_good || self.preferred == Preferred::Sought;
+        let is_short = self.rules.common.is_short(self.longest_silence());
+        let needs_others = !primary_is_good || self.preferred == Preferred::Sought || is_short;
         if !self.is_listed && self.may_leave_primary() && needs_others {
             self.state = State::Listing;
             return None;

@@ -23,10 +23,11 @@ mod probe;
 mod tuning;
 mod watch;
 
+use super::limits::Limits;
 use super::random::Random;
 use super::{Action, FastRules, Policy, Route};
-use crate::health::{HostHealth, SharedHealth};
-use crate::model::{Event, HostIndex, Millis, Status};
+use crate::health::{Health, HostHealth, SharedHealth};
+use crate::model::{Event, HostIndex, Limit, Millis, Repeat, Status};
 use probe::PrimaryProbe;
 use watch::Exchange;
 
@@ -47,8 +48,7 @@ pub struct Fast {
     connections: Connections,
     random: Random,
     begin: Millis,
-    deadline: Millis,
-    zombie_deadline: Millis,
+    limits: Limits,
     now: Millis,
     state: State,
     /// The primary, and the backups once the hostfile was read.
@@ -64,7 +64,6 @@ pub struct Fast {
     failing_since: Option<Millis>,
     longest_pause: Millis,
     tries_left: u32,
-    last_was_zombie: bool,
     has_attempted: bool,
     has_joined_stagger: bool,
     was_hopeless: bool,
@@ -89,6 +88,8 @@ enum State {
         host: HostIndex,
         since: Millis,
         until: Millis,
+        /// A silence of this length is one of the server's.
+        silence: Millis,
     },
     /// Nothing is begun before this time.
     Paused {
@@ -167,8 +168,7 @@ impl Fast {
         Self {
             random: Random::new(seed),
             begin: now,
-            deadline: now.saturating_add(rules.common.timeout),
-            zombie_deadline: now.saturating_add(rules.common.zombie_timeout),
+            limits: Limits::new(&rules.common, now),
             now,
             state: State::New,
             hosts: vec![Host::default()],
@@ -181,7 +181,6 @@ impl Fast {
             failing_since: None,
             longest_pause: tuning::FIRST_PAUSE,
             tries_left: rules.common.attempts,
-            last_was_zombie: false,
             has_attempted: false,
             has_joined_stagger: false,
             was_hopeless: false,
@@ -206,11 +205,7 @@ impl Fast {
 
     /// When the command gives up, as things are.
     fn give_up_at(&self) -> Millis {
-        if self.last_was_zombie {
-            self.deadline.min(self.zombie_deadline)
-        } else {
-            self.deadline
-        }
+        self.limits.at()
     }
 
     fn may_leave_primary(&self) -> bool {
@@ -219,8 +214,32 @@ impl Fast {
 
     /// What one attempt may take from now on.
     fn limit(&self) -> Millis {
-        let left = self.give_up_at().saturating_sub(self.now);
-        self.rules.common.attempt_limit.min(left)
+        self.rules
+            .common
+            .attempt_limit
+            .min(self.limits.left(self.now))
+    }
+
+    /// How long a server may say nothing, where there is time enough.
+    fn longest_silence(&self) -> Millis {
+        self.rules.silence.min(self.rules.common.attempt_limit)
+    }
+
+    /// The same from a time on, where little is left: hosts that this command has not tried yet
+    /// have their share of it. What ends unconfirmed and must not be repeated leaves none.
+    fn patience(&self, host: HostIndex, since: Millis) -> Millis {
+        if self.lap.number > 0 || self.rules.common.repeat == Repeat::No {
+            return self.rules.silence;
+        }
+        let is_untried = |(other, it): &(HostIndex, &Host)| {
+            *other != host && it.tries == 0 && it.health.health != Health::Dead
+        };
+        let untried = self.hosts.iter().enumerate().filter(is_untried).count();
+        let left = self.limits.left_for_hosts(since);
+        match untried as Millis {
+            0 => self.rules.silence,
+            untried => self.rules.silence.min((left / (untried + 1)).max(1)),
+        }
     }
 
     /// From 0 to `highest`, at random.
@@ -274,7 +293,7 @@ impl Fast {
         if end == Status::Ok && self.probe.is_under_way() {
             let until = self.now.saturating_add(self.probe_grace());
             self.state = State::ProbeGrace {
-                until: until.min(self.deadline),
+                until: until.min(self.limits.at()),
                 end,
             };
             return;
@@ -290,7 +309,7 @@ impl Policy for Fast {
     fn next(&mut self, now: Millis, health: &mut dyn SharedHealth) -> Action {
         self.advance(now);
         loop {
-            let is_late = self.now >= self.give_up_at();
+            let is_late = self.limits.left(self.now) == 0;
             match self.state {
                 State::Over(end) => return Action::End(end),
                 State::ProbeGrace { until, end } if self.now >= until => {
@@ -359,6 +378,10 @@ impl Policy for Fast {
             State::Over(end) | State::ProbeGrace { end, .. } => Some(end),
             _ => None,
         }
+    }
+
+    fn first_limit(&self) -> Limit {
+        self.limits.limit()
     }
 }
 

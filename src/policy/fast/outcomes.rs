@@ -53,7 +53,7 @@ impl Fast {
     }
 
     fn give_up(&mut self, host: HostIndex, fault: Fault) {
-        self.last_was_zombie = false;
+        self.limits.forget_zombie();
         self.hosts[host].connection = Connection::None;
         self.tries_left = self.tries_left.saturating_sub(1);
         let may_try_again = self.hosts[host].tries < self.rules.common.attempts;
@@ -91,14 +91,20 @@ impl Fast {
     /// The caller's attempt has ended, which tells no more than its outcome and the time that it
     /// took.
     pub(super) fn attempted(&mut self, outcome: Outcome, health: &mut dyn SharedHealth) {
-        let State::Attempting { host, since, .. } = self.state else {
+        let State::Attempting {
+            host,
+            since,
+            silence,
+            ..
+        } = self.state
+        else {
             return;
         };
         let took = self.now.saturating_sub(since);
         let fault = match outcome {
             Outcome::NotSent if took >= self.rules.hedge.max(SILENT) => Fault::Silent,
             Outcome::NotSent => Fault::Refused,
-            Outcome::Unconfirmed if took >= self.rules.silence => Fault::Mute,
+            Outcome::Unconfirmed if took >= silence => Fault::Mute,
             _ => Fault::Closed,
         };
         self.ended(host, outcome, fault, took, health);
@@ -112,8 +118,7 @@ impl Fast {
         took: Millis,
         health: &mut dyn SharedHealth,
     ) {
-        let is_late = self.now >= self.give_up_at();
-        self.last_was_zombie = outcome == Outcome::Zombie;
+        let is_late = self.limits.are_over_after(outcome, self.now);
         if !matches!(
             outcome,
             Outcome::NotSent | Outcome::Unconfirmed | Outcome::Fatal
@@ -129,7 +134,7 @@ impl Fast {
                 self.finish(Status::UnknownOutcome, health);
             }
             _ if is_late => self.finish(Status::Timeout, health),
-            Outcome::Wait => self.poll(host),
+            Outcome::Wait => self.wait(host),
             Outcome::Zombie => self.not_taken(host, self.rules.common.on_zombie),
             Outcome::Halted => self.not_taken(host, self.rules.common.on_halted),
             Outcome::NotSent | Outcome::Unconfirmed => {
@@ -145,6 +150,12 @@ impl Fast {
     fn poll(&mut self, host: HostIndex) {
         self.preferred = Preferred::Host(host);
         self.pause(self.rules.common.retry_period, Then::FreeLap);
+    }
+
+    /// It asks to wait, and is asked again before ECF_TIMEOUT, with time for the attempt.
+    fn wait(&mut self, host: HostIndex) {
+        self.preferred = Preferred::Host(host);
+        self.pause(self.rules.common.wait_period(), Then::FreeLap);
     }
 
     /// A live server does not take the command. The primary's word counts; a backup may just

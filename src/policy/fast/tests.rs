@@ -25,6 +25,8 @@ struct Script<'k> {
     known: &'k mut HealthTable,
     keys: Vec<HostKey>,
     now: Millis,
+    /// How long the server or the caller that was last asked may take.
+    patience: Millis,
 }
 
 /// What a script tells of what it was asked to do.
@@ -60,6 +62,7 @@ impl<'k> Script<'k> {
             known,
             keys: (0..=backups).filter_map(|host| key(host).ok()).collect(),
             now,
+            patience: 0,
         }
     }
 
@@ -78,9 +81,15 @@ impl<'k> Script<'k> {
                 }
                 Action::Wait { until } => return Err(until),
                 Action::Connect { host } => return Ok(Did::Connect(host)),
-                Action::Send { host, .. } => return Ok(Did::Send(host)),
+                Action::Send { host, silence, .. } => {
+                    self.patience = silence;
+                    return Ok(Did::Send(host));
+                }
                 Action::Probe { host, .. } => return Ok(Did::Probe(host)),
-                Action::Attempt { host, .. } => return Ok(Did::Attempt(host)),
+                Action::Attempt { host, limit } => {
+                    self.patience = limit;
+                    return Ok(Did::Attempt(host));
+                }
                 Action::GiveUp => return Ok(Did::GiveUp),
                 Action::End(end) => return Ok(Did::End(end)),
             }
@@ -423,6 +432,75 @@ fn a_user_command_has_its_tries_at_the_primary_and_no_others() {
     assert_eq!(script.next().1, Did::End(Status::Unreachable));
 }
 
+#[test]
+fn each_wait_starts_the_timeout_anew_and_a_limit_of_its_own_ends_it() {
+    let limits = [("ECF_TIMEOUT", "8"), ("ECF_FAILOVER_WAIT_TIMEOUT", "30")];
+    for connections in [Connections::ByPolicy, Connections::ByCaller] {
+        let mut known = HealthTable::new();
+        let rules = rules(Kind::Task, Repeat::Yes, &limits);
+        let fast = Fast::new(rules, connections, 7, 0);
+        let mut script = Script::with(&mut known, fast, 1, 0);
+        let mut asked = Vec::new();
+        let end = loop {
+            match script.next() {
+                (_, Did::Connect(host)) => script.connected(host),
+                (at, Did::Send(0)) => {
+                    asked.push(at);
+                    script.ended(Outcome::Wait, Fault::Closed, 0);
+                }
+                (at, Did::Attempt(0)) => {
+                    asked.push(at);
+                    script.record(Event::Attempted(Outcome::Wait));
+                }
+                end => break end,
+            }
+        };
+        assert_eq!(
+            asked,
+            [0, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 28_000]
+        );
+        assert_eq!(end, (30_000, Did::End(Status::Timeout)));
+        assert_eq!(script.policy.first_limit(), Limit::Wait);
+    }
+}
+
+#[test]
+fn a_frozen_server_leaves_the_others_their_share_of_a_short_time() {
+    for (timeout, backups, wanted) in [
+        ("30", 1, vec![(0, 0), (15_000, 1)]),
+        ("30", 2, vec![(0, 0), (10_000, 1), (20_000, 2)]),
+        ("600", 1, vec![(0, 0), (30_000, 1)]),
+    ] {
+        for connections in [Connections::ByPolicy, Connections::ByCaller] {
+            let mut known = HealthTable::new();
+            let mut rules = rules(Kind::Task, Repeat::Yes, &[("ECF_TIMEOUT", timeout)]);
+            rules.common.attempt_limit = 30_000;
+            rules.jitter = false;
+            let fast = Fast::new(rules, connections, 7, 0);
+            let mut script = Script::with(&mut known, fast, backups, 0);
+            let mut sent = Vec::new();
+            while sent.len() <= backups {
+                match script.next() {
+                    (_, Did::Connect(host)) => script.connected(host),
+                    (at, Did::Send(host)) => {
+                        sent.push((at, host));
+                        let silence = script.patience;
+                        script.ended(Outcome::Unconfirmed, Fault::Mute, silence);
+                    }
+                    (at, Did::Attempt(host)) => {
+                        sent.push((at, host));
+                        script.now += script.patience;
+                        script.record(Event::Attempted(Outcome::Unconfirmed));
+                    }
+                    (_, Did::End(end)) => unreachable!("{end:?} after {sent:?}"),
+                    _ => {}
+                }
+            }
+            assert_eq!(sent, wanted, "{connections:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -436,7 +514,9 @@ proptest! {
         policy in prop::sample::select(vec!["task", "all", "none"]),
         connections in prop::sample::select(vec![Connections::ByPolicy, Connections::ByCaller]),
     ) {
-        let rules = rules(kind, repeat, &[("ECF_TIMEOUT", "20"), ("ECF_HOSTFILE_POLICY", policy)]);
+        let rules = rules(kind, repeat, &[
+            ("ECF_TIMEOUT", "20"), ("ECF_FAILOVER_WAIT_TIMEOUT", "50"), ("ECF_HOSTFILE_POLICY", policy)]);
+        let mut deadline = 20_000;
         let mut known = HealthTable::new();
         let fast = Fast::new(rules, connections, seed, 0);
         let mut script = Script::with(&mut known, fast, backups, 0);
@@ -446,11 +526,11 @@ proptest! {
         for _ in 0..100_000 {
             match script.step() {
                 Ok(Did::Connect(host)) => {
-                    prop_assert!(script.now < 20_000);
+                    prop_assert!(script.now < deadline);
                     opening.push(host);
                 }
                 Ok(Did::Send(host)) => {
-                    prop_assert!(script.now < 20_000);
+                    prop_assert!(script.now < deadline);
                     prop_assert!(repeat != Repeat::No || unconfirmed == 0);
                     opening.retain(|other| *other == host);
                     opening.clear();
@@ -465,9 +545,12 @@ proptest! {
                     };
                     unconfirmed += u32::from(outcome == Outcome::Unconfirmed);
                     script.ended(outcome, fault, after);
+                    if outcome == Outcome::Wait {
+                        deadline = script.now + 20_000;
+                    }
                 }
                 Ok(Did::Attempt(_)) => {
-                    prop_assert!(script.now < 20_000);
+                    prop_assert!(script.now < deadline);
                     prop_assert!(repeat != Repeat::No || unconfirmed == 0);
                     let (what, after) = happenings.next().unwrap_or_default();
                     script.now += after;
@@ -480,6 +563,9 @@ proptest! {
                     };
                     unconfirmed += u32::from(outcome == Outcome::Unconfirmed);
                     script.record(Event::Attempted(outcome));
+                    if outcome == Outcome::Wait {
+                        deadline = script.now + 20_000;
+                    }
                 }
                 Ok(Did::Probe(host)) => {
                     script.record(Event::Probed(host, Sighting::Nothing));

@@ -186,7 +186,12 @@ fn a_silent_resolver_is_bounded_by_stage_deadline_and_cancel() {
         begin.elapsed()
     );
 
-    let deadline = client(&primary, &backup, &[("ECF_TIMEOUT", "0.7")]);
+    let short = client(&primary, &backup, &[("ECF_TIMEOUT", "0.7")]);
+    let told = short.task(&["--event=e"]);
+    assert_eq!(told.port, backup.port, "it has its share: {}", told.report);
+
+    let alone = [("ECF_TIMEOUT", "0.7"), ("ECF_HOSTFILE", "")];
+    let deadline = client(&primary, &backup, &alone);
     let begin = Instant::now();
     let told = deadline.task(&["--event=e"]);
     assert_eq!(told.status, Status::Timeout as i32);

@@ -28,11 +28,26 @@ fn an_entry_without_a_port_means_3141_or_the_primarys() {
 }
 
 #[test]
+fn a_line_without_a_port_beside_another_primarys_port_is_told() {
+    let hostfile = scratch("no-port").join("hosts");
+    let path = hostfile.to_str().unwrap();
+    let backup = Peer::answering(&replies::ok());
+    fs::write(&hostfile, format!("127.0.0.1:{}\n127.0.0.9\n", backup.port)).unwrap();
+    let client = Handle::quick(refused_port(), &[("ECF_HOSTFILE", path)]);
+    let told = client.task(&["--event=e"]);
+    assert_eq!(told.status, 0, "{}", told.report);
+    for place in [told.warnings(), client.check()] {
+        assert!(place.contains(":2: no port, so 3141"), "{place}");
+        assert!(place.contains("stock clients"), "{place}");
+    }
+}
+
+#[test]
 fn bad_lines_are_named_and_cost_nothing_else() {
     let backup = Peer::answering(&replies::ok());
     let hostfile = scratch("bad-lines").join("hosts");
     let text = format!(
-        "\u{feff}# list\r\nb1:\r\n\tb 2:x\r\n127.0.0.1:{}",
+        "\u{feff}# list\r\nb1:0\r\n\tb:1 2:x\r\n127.0.0.1:{}",
         backup.port
     );
     fs::write(&hostfile, text).unwrap();
@@ -50,7 +65,7 @@ fn bad_lines_are_named_and_cost_nothing_else() {
     let lines: Vec<_> = check.lines().collect();
     assert_eq!(lines.len(), 2, "{check}");
     assert!(
-        lines[0].starts_with(&format!("{path}:2: \"b1:\"")),
+        lines[0].starts_with(&format!("{path}:2: \"b1:0\"")),
         "{check}"
     );
     assert!(lines[1].starts_with(&format!("{path}:3: ")), "{check}");
@@ -58,6 +73,89 @@ fn bad_lines_are_named_and_cost_nothing_else() {
         told.report.contains(&format!("{path}:2: ")),
         "{}",
         told.report
+    );
+}
+
+#[test]
+fn why_there_are_no_backups_is_told_where_the_failure_is_told() {
+    let directory = scratch("no-backups");
+    let empty = directory.join("empty");
+    let good = directory.join("good");
+    fs::write(&empty, "# nobody\n").unwrap();
+    fs::write(&good, "127.0.0.1:1\n").unwrap();
+    let missing = directory.join("missing");
+    let (missing, empty) = (missing.to_str().unwrap(), empty.to_str().unwrap());
+    let good = good.to_str().unwrap();
+    let reads = |path: &str, why: &str| format!("no backups: {path}: {why} (ECF_HOSTFILE)");
+    let never = |why: &str| format!("the hostfile is never used, because {why}");
+    let denied = never("ECF_DENIED is set (empty counts, too)");
+    for (settings, kind, wanted) in [
+        (
+            vec![("ECF_HOSTFILE", missing)],
+            "task",
+            reads(missing, "No such file or directory (os error 2)"),
+        ),
+        (
+            vec![("ECF_HOSTFILE", empty)],
+            "task",
+            reads(empty, "no host in it"),
+        ),
+        (
+            vec![],
+            "task",
+            "no backups: ECF_HOSTFILE is not set".to_owned(),
+        ),
+        (vec![], "user", String::new()),
+        (
+            vec![("ECF_HOSTFILE", good)],
+            "user",
+            "no backups: by ECF_HOSTFILE_POLICY (task) they are for task commands only".to_owned(),
+        ),
+        (vec![("ECF_HOSTFILE", good)], "task", String::new()),
+        (
+            vec![("ECF_HOSTFILE", good), ("ECF_DENIED", "1")],
+            "task",
+            denied,
+        ),
+        (
+            vec![("ECF_HOSTFILE", good), ("ECF_HOSTFILE_POLICY", "none")],
+            "task",
+            never("ECF_HOSTFILE_POLICY is none"),
+        ),
+    ] {
+        let client = Handle::quick(refused_port(), &settings);
+        client.set("ECF_TIMEOUT", "0.2");
+        let told = match kind {
+            "task" => client.task(&["--event=e"]),
+            _ => client.user(&["--ping"]),
+        };
+        assert_ne!(told.status, 0);
+        let last = told.error.lines().last().unwrap();
+        let about_backups = last.contains("backups") || last.contains("hostfile");
+        assert_eq!(
+            about_backups,
+            !wanted.is_empty(),
+            "{settings:?}: {}",
+            told.error
+        );
+        if about_backups {
+            assert_eq!(last, wanted, "{settings:?}");
+            assert!(told.warnings().contains(&wanted), "{}", told.report);
+        }
+        if wanted.contains("never used") {
+            assert!(client.check().contains(&wanted), "{}", client.check());
+            let text = client
+                .explain(ecf_failover::model::Kind::Task, 1_000)
+                .unwrap();
+            assert!(text.ends_with(&format!("# {wanted}\n")), "{text}");
+        }
+    }
+    let primary = Peer::answering(&replies::ok());
+    let well = Handle::quick(primary.port, &[]).task(&["--event=e"]);
+    assert!(
+        well.warnings().is_empty() || well.warnings() == "[]",
+        "{}",
+        well.report
     );
 }
 

@@ -2,7 +2,7 @@
 
 use ecf_failover::client::Client;
 use ecf_failover::config::Configuration;
-use ecf_failover::model::Status;
+use ecf_failover::model::{Kind, Outcome, Status};
 
 use testkit::{Handle, Peer, refused_port, replies};
 
@@ -105,6 +105,106 @@ fn a_word_that_holds_a_password_is_not_shown_and_all_others_are() {
     assert!(!told.error.contains("zq"), "{}", told.error);
 }
 
+/// What the stock client puts up with in its environment and this one does not, with the words that
+/// say what to write.
+const PUT_UP_WITH: [(&str, &str, &str); 10] = [
+    ("ECF_PORT", "0", "a whole number from 1 to 65535"),
+    ("ECF_HOSTFILE", " ", "give a path"),
+    (
+        "ECF_HOSTFILE_POLICY",
+        "tasks",
+        "give one of task, all, none",
+    ),
+    ("ECF_TIMEOUT", "0", "give seconds as a positive number"),
+    ("ECF_TIMEOUT", "24h", "give seconds as a positive number"),
+    (
+        "ECF_ZOMBIE_TIMEOUT",
+        "12h",
+        "give seconds as a positive number",
+    ),
+    (
+        "ECF_CONNECT_TIMEOUT",
+        "5s",
+        "give seconds as 0 or a positive number",
+    ),
+    ("ECF_TRYNO", "abc", "give a whole number from 0"),
+    (
+        "ECF_HOST_PROTOCOL",
+        "tcp",
+        "give one of plain, ssl, http, https",
+    ),
+    ("ECF_SSL", "0", "any value means on"),
+];
+
+/// A client with these variables in its environment.
+fn in_environment(variables: &[(&str, &str)]) -> Client {
+    Client::new(Configuration::read(|name| {
+        let found = variables.iter().rfind(|(key, _)| *key == name);
+        found.map(|(_, value)| value.as_bytes().to_vec())
+    }))
+}
+
+#[test]
+fn check_lists_every_variable_that_is_refused_with_what_to_write() {
+    let documented = include_str!("../../../docs/differences.md");
+    for variables in [&PUT_UP_WITH[..4], &PUT_UP_WITH[4..]] {
+        let pairs: Vec<_> = variables
+            .iter()
+            .map(|(key, value, _)| (*key, *value))
+            .collect();
+        let check = in_environment(&pairs).check();
+        for (key, value, right) in variables {
+            let begin = format!("{key}=\"{value}\": ");
+            let line = check.lines().find(|line| line.starts_with(&begin));
+            let line = line.unwrap_or_else(|| panic!("{begin} is missing: {check}"));
+            assert!(line.contains(right), "{line}");
+        }
+    }
+    for (key, value, _) in PUT_UP_WITH {
+        assert!(
+            documented.contains(&format!("| {key}={value}")),
+            "{key}={value}"
+        );
+    }
+}
+
+#[test]
+fn a_malformed_key_that_a_command_does_not_need_is_a_warning() {
+    let well = Peer::answering(&replies::ok());
+    for (key, value, task_needs, user_needs) in [
+        ("ECF_HOSTFILE_POLICY", "tasks", false, false),
+        ("ECF_FAILOVER_SILENCE", "long", false, false),
+        ("ECF_FAILOVER_REPEATABLE", "maybe", false, false),
+        ("ECF_FAILOVER_HOST_PERIOD", "x", true, true),
+        ("ECF_TRYNO", "abc", true, false),
+        ("ECF_PORT", "abc", true, true),
+    ] {
+        let client = in_environment(&[
+            ("ECF_HOST", "127.0.0.1"),
+            ("ECF_PORT", &well.port.to_string()),
+            ("ECF_NAME", "/s/f/t"),
+            ("ECF_PASS", "pass"),
+            ("ECF_RID", "1"),
+            (key, value),
+        ]);
+        let task = client.send_task(&[b"--event=e".to_vec()]);
+        let user = client.send_user(&[b"--ping".to_vec()]);
+        for (reply, is_needed) in [(task, task_needs), (user, user_needs)] {
+            let report = reply.report();
+            if is_needed {
+                assert_eq!(reply.status, Status::Config, "{key}: {report}");
+            } else {
+                assert_eq!(reply.status, Status::Ok, "{key}: {report}");
+                let told = format!("{key}=\\\"{value}\\\": ");
+                assert!(report.contains(&told), "{report}");
+            }
+        }
+        let delegated = client.delegate(Kind::User, &[], &mut |_| Outcome::Ok);
+        let is_needed = user_needs || key == "ECF_FAILOVER_REPEATABLE";
+        assert_eq!(delegated.status == Status::Config, is_needed, "{key}");
+    }
+}
+
 #[test]
 fn a_value_of_blanks_is_refused_by_every_key_that_takes_no_text() {
     let client = Handle::new(&[]);
@@ -182,6 +282,7 @@ fn help_is_told_while_a_variable_is_malformed() {
 #[test]
 fn the_limit_that_ended_a_command_is_named_with_its_value() {
     let zombie = Peer::answering(&replies::zombie());
+    let waiting = Peer::answering(&replies::wait());
     let refused = refused_port();
     for (port, settings, argv, wanted) in [
         (
@@ -225,6 +326,12 @@ fn the_limit_that_ended_a_command_is_named_with_its_value() {
             &[("ECF_ZOMBIE_TIMEOUT", "20"), ("ECF_TIMEOUT", "0.3")],
             "--meter=m",
             "ECF_TIMEOUT (0.3 s)",
+        ),
+        (
+            waiting.port,
+            &[("ECF_FAILOVER_WAIT_TIMEOUT", "0.6"), ("ECF_TIMEOUT", "0.2")],
+            "--wait",
+            "ECF_FAILOVER_WAIT_TIMEOUT (0.6 s)",
         ),
     ] {
         for profile in ["ecflow", "fast"] {

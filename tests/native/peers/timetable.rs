@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testkit::{Act, Handle, Peer, ecflow_client, refused_port, scratch};
+use testkit::{Act, Handle, Peer, ecflow_client, refused_port, replies, scratch};
 
 /// Seconds and ports.
 type Attempts = Vec<(f64, u16)>;
@@ -58,6 +58,16 @@ fn the_explained_timetable_is_the_documented_one() {
         text,
         "0.000 primary:3141\n1.000 primary:3141\n1.000 - ECF_ERR_UNREACHABLE\n"
     );
+    client.set("ECF_TIMEOUT", "6");
+    let text = client.explain(Kind::Task, u64::MAX).unwrap();
+    assert!(
+        text.starts_with(
+            "0.000 primary:3141\n1.000 primary:3141\n1.000 b1:3141\n2.250 b1:3141\n\
+             3.500 b2:4000\n"
+        ),
+        "each has its share of a short time: {text}"
+    );
+    client.set("ECF_TIMEOUT", "86400");
     client.set("ECF_FAILOVER_RETRY_PERIOD", "1");
     client.set("ECF_FAILOVER_HOST_PERIOD", "1");
     let text = client.explain(Kind::Task, u64::MAX).unwrap();
@@ -71,7 +81,8 @@ fn the_explained_timetable_is_the_documented_one() {
     assert_eq!(text, format!("{laps}1.000 - ECF_ERR_TIMEOUT\n"));
     client.set("NO_ECF", "1");
     let text = client.explain(Kind::Task, 1).unwrap();
-    assert_eq!(text, "0.000 - ECF_OK\n");
+    let never = "# the hostfile is never used, because NO_ECF is set (empty counts, too)\n";
+    assert_eq!(text, format!("0.000 - ECF_OK\n{never}"));
 }
 
 /// The peers reset every connection. What they see must be what is explained, in the same
@@ -118,6 +129,50 @@ fn the_connects_are_those_that_are_explained() {
         let at = at.duration_since(begin).as_secs_f64();
         assert!(at > planned - 0.01, "never early: {at} {planned}");
         assert!(at < planned + 1.5, "{at} {planned}");
+    }
+}
+
+/// A primary that refuses, or accepts and says nothing, leaves a backup its share of a limit that
+/// ends long before the second try, and so do more backups.
+#[test]
+fn a_short_limit_leaves_a_backup_its_share() {
+    let backup = Peer::answering(&replies::ok());
+    let frozen = Peer::new(&[Act::Silence]);
+    let refused = refused_port();
+    let folder = scratch("short");
+    for (primary, others, key) in [
+        (refused, vec![], "ECF_TIMEOUT"),
+        (frozen.port, vec![], "ECF_TIMEOUT"),
+        (frozen.port, vec![], "ECF_FAILOVER_PROGRESS_TIMEOUT"),
+        (
+            refused,
+            vec![refused, frozen.port, refused, frozen.port],
+            "ECF_TIMEOUT",
+        ),
+    ] {
+        let hostfile = folder.join("hosts");
+        let lines = others.iter().chain([&backup.port]);
+        let lines: String = lines.map(|port| format!("127.0.0.1:{port}\n")).collect();
+        fs::write(&hostfile, lines).unwrap();
+        for profile in ["ecflow", "fast"] {
+            let client = Handle::new(&[
+                ("ECF_HOST", "127.0.0.1"),
+                ("ECF_PORT", &primary.to_string()),
+                ("ECF_HOSTFILE", hostfile.to_str().unwrap()),
+                (key, "2"),
+                ("ECF_NAME", "/s/f/t"),
+                ("ECF_PASS", "secret"),
+                ("ECF_RID", "1"),
+                ("ECF_FAILOVER_PROFILE", profile),
+                ("ECF_FAILOVER_MEMORY", "off"),
+            ]);
+            let told = client.task(&["--meter=m", "1"]);
+            assert_eq!(
+                told.status, 0,
+                "{profile} {key} {others:?}: {}",
+                told.report
+            );
+        }
     }
 }
 

@@ -33,10 +33,14 @@ fn wait_blocks_while_the_expression_is_false_and_returns_when_it_turns_true() {
 }
 
 #[test]
-fn wait_respects_the_timeout() {
+fn wait_outlives_the_timeout_and_respects_its_own() {
     testkit::needs!(EcflowServer);
     let server = Server::running();
-    let settings = [("ECF_FAILOVER_RETRY_PERIOD", "0.1"), ("ECF_TIMEOUT", "0.8")];
+    let settings = [
+        ("ECF_FAILOVER_RETRY_PERIOD", "0.1"),
+        ("ECF_TIMEOUT", "0.3"),
+        ("ECF_FAILOVER_WAIT_TIMEOUT", "0.8"),
+    ];
     let client = Handle::quick(server.port, &settings);
     let begin = Instant::now();
     let told = client.task(&["--wait=/s/f/u:go"]);

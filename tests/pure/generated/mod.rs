@@ -111,15 +111,19 @@ fn command_lists() -> String {
 }
 
 fn key_table() -> String {
-    let mut table = String::from("| key | default | values | meaning |\n|---|---|---|---|\n");
+    let mut table =
+        String::from("| key | default | values | meaning | needed by |\n|---|---|---|---|---|\n");
     for key in KEYS {
         let default = match key.default {
             "" => String::new(),
             default => format!("`{default}`"),
         };
         table.push_str(&format!(
-            "| `{}` | {default} | {} | {} |\n",
-            key.name, key.values, key.meaning
+            "| `{}` | {default} | {} | {} | {} |\n",
+            key.name,
+            key.values,
+            key.meaning,
+            key.needed_by.words()
         ));
     }
     table
