@@ -354,6 +354,8 @@ fn replay_within(row: &Row, timeout: &str) -> (Reply, Option<Vec<u8>>) {
         ("ECF_HOSTFILE_POLICY", "none"),
         ("ECF_FAILOVER_RETRY_PERIOD", "0.01"),
         ("ECF_TIMEOUT", timeout),
+        // A recorded "wait" is repeated for ever.
+        ("ECF_FAILOVER_WAIT_TIMEOUT", timeout),
     ] {
         // Those that the row leaves to the recording's own server.
         if key != "ECF_PORT" || row.label != "local bad ECF_PORT" {
