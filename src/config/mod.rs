@@ -146,7 +146,7 @@ impl Configuration {
         let slots = self.slots.iter().zip(KEYS);
         slots.filter_map(move |(slot, key)| {
             let problem = slot.problem.as_ref()?;
-            Some((problem, key.needed_by.is_of(sending, &self.settings)))
+            Some((problem, self.settings.is_needed(key.needed_by, sending)))
         })
     }
 

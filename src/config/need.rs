@@ -1,8 +1,5 @@
 //! Which commands need a key. A value that cannot be used ends these, and is a warning for others.
 
-use super::choices::Profile;
-use super::keys::Settings;
-
 /// Who needs a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -32,20 +29,7 @@ pub struct Sending {
 }
 
 impl Need {
-    /// Whether a command with these settings needs the key.
-    pub(super) fn is_of(self, sending: Sending, settings: &Settings) -> bool {
-        match self {
-            Self::Everybody => true,
-            Self::Tasks => sending.is_task,
-            Self::Native => sending.is_native,
-            Self::Delegated => !sending.is_native,
-            Self::Ecflow => settings.profile == Profile::Ecflow,
-            Self::Fast => settings.profile == Profile::Fast,
-            Self::Hostfile => settings.hostfile.is_some(),
-        }
-    }
-
-    /// The same in a word or two, for people.
+    /// Who that is, in a word or two, for people.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {

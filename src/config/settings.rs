@@ -1,6 +1,8 @@
 //! What settings mean together.
 
+use super::choices::Profile;
 use super::keys::{KeyIndex, Settings};
+use super::need::{Need, Sending};
 use crate::model::{Endpoint, Limit, Millis};
 
 impl Settings {
@@ -17,6 +19,19 @@ impl Settings {
     #[must_use]
     pub fn is_given(&self, key: KeyIndex) -> bool {
         self.given & (1 << key.0) != 0
+    }
+
+    /// Whether a command with these settings is one of those that need a key.
+    pub(super) fn is_needed(&self, by: Need, sending: Sending) -> bool {
+        match by {
+            Need::Everybody => true,
+            Need::Tasks => sending.is_task,
+            Need::Native => sending.is_native,
+            Need::Delegated => !sending.is_native,
+            Need::Ecflow => self.profile == Profile::Ecflow,
+            Need::Fast => self.profile == Profile::Fast,
+            Need::Hostfile => self.hostfile.is_some(),
+        }
     }
 
     /// The key that sets a limit, with its value; 0 where it sets none.
