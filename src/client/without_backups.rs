@@ -43,10 +43,7 @@ pub(super) fn why(
     }
     let is_for_this_kind = kind == Kind::Task || settings.hostfile_policy == HostfilePolicy::All;
     match (&settings.hostfile, looked) {
-        // Who cancels knows what he did.
-        (None, _) if is_for_this_kind && status != Status::Cancelled && !settings.denied => {
-            Some("no backups: ECF_HOSTFILE is not set".to_owned())
-        }
+        // Who gives no hostfile expects no backups; who cancels knows what he did.
         (Some(_), _) if !is_for_this_kind && status != Status::Cancelled => Some(
             "no backups: by ECF_HOSTFILE_POLICY (task) they are for task commands only".to_owned(),
         ),

@@ -152,7 +152,7 @@ keys! {
         "the list of backups, one `host` or `host:port` a line; unset: no backups")
         => hostfile: Option<PathBuf> = |v| optional(v, path);
     value("ECF_HOSTFILE_POLICY", "task", "`task`, `all`, `none`",
-        "who may use the backups: task commands, user commands too, nobody") for Hostfile
+        "who may use the backups: task commands, user commands too, nobody")
         => hostfile_policy: HostfilePolicy = |v| choice(v, &[
         ("task", HostfilePolicy::Task), ("all", HostfilePolicy::All), ("none", HostfilePolicy::None)]);
     value("ECF_TIMEOUT", "86400", SECONDS,

@@ -61,6 +61,9 @@ impl Program {
                 command.env_remove(key);
             }
         }
+        // Cargo's path to its libraries comes before what a program was linked with, and may lead
+        // to one that is old.
+        command.env_remove("LD_LIBRARY_PATH");
         command
             .envs(environment.iter().copied())
             .stdin(Stdio::null());

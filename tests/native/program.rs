@@ -110,10 +110,9 @@ fn a_command_that_does_not_get_through_says_so_in_one_line() {
     let (lines, is_well) = told(&job, &["--meter=m", "sesame"]);
     assert!(!is_well, "{lines}");
     let (lines, _) = told(&job, &["--meter=m", "1"]);
-    let [notice, error, reason] = lines.lines().collect::<Vec<_>>()[..] else {
+    let [notice, error] = lines.lines().collect::<Vec<_>>()[..] else {
         panic!("{lines}");
     };
-    assert_eq!(reason, "no backups: ECF_HOSTFILE is not set");
     let start = format!("ecf_client: 127.0.0.1:{refused}: ");
     assert!(notice.starts_with(&start), "{lines}");
     assert!(notice.contains("Connection refused"), "{lines}");
@@ -149,7 +148,7 @@ fn a_command_that_does_not_get_through_says_so_in_one_line() {
         &[("ECF_TIMEOUT", "1"), ("ECF_FAILOVER_NOTICES", "off")],
     );
     let (lines, _) = told(&off, &["--meter=m", "1"]);
-    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert_eq!(lines.lines().count(), 1, "{lines}");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn in_an_event_loop_the_outcomes_are_the_same_and_other_work_goes_on() {
     real_servers(event_loop);
     scripted_servers(event_loop);
     let waiting = Peer::answering(&replies::wait());
-    let limit = [("ECF_TIMEOUT", "1")];
+    let limit = [("ECF_FAILOVER_WAIT_TIMEOUT", "1")];
     let run = run(event_loop, &[waiting.port], &limit, &["wait", "x"]);
     assert_eq!(run.status, Status::Timeout as i32, "{}", run.stderr);
     let ticks = run.stdout.strip_prefix("meanwhile ").unwrap();

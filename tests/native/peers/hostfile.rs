@@ -100,11 +100,7 @@ fn why_there_are_no_backups_is_told_where_the_failure_is_told() {
             "task",
             reads(empty, "no host in it"),
         ),
-        (
-            vec![],
-            "task",
-            "no backups: ECF_HOSTFILE is not set".to_owned(),
-        ),
+        (vec![], "task", String::new()),
         (vec![], "user", String::new()),
         (
             vec![("ECF_HOSTFILE", good)],

@@ -172,7 +172,7 @@ fn check_lists_every_variable_that_is_refused_with_what_to_write() {
 fn a_malformed_key_that_a_command_does_not_need_is_a_warning() {
     let well = Peer::answering(&replies::ok());
     for (key, value, task_needs, user_needs) in [
-        ("ECF_HOSTFILE_POLICY", "tasks", false, false),
+        ("ECF_HOSTFILE_POLICY", "tasks", true, true),
         ("ECF_FAILOVER_SILENCE", "long", false, false),
         ("ECF_FAILOVER_REPEATABLE", "maybe", false, false),
         ("ECF_FAILOVER_HOST_PERIOD", "x", true, true),
