@@ -108,9 +108,9 @@ pub unsafe extern "C" fn ecf_reply_text_len(reply: *const ecf_reply) -> usize {
 }
 
 /// Why it failed: one line for each attempted host, "host:port: why", in the order of their
-/// first attempts, and, if no server was found and there were no backups, a last line that says
-/// why there were none; without an attempt, what is wrong and what to do. "" when the command
-/// succeeded, and for NULL. Bytes as the server wrote them. Valid until ecf_reply_free.
+/// first attempts, and, if no server was found though ECF_HOSTFILE is set and it gave no backups,
+/// a last line that says why; without an attempt, what is wrong and what to do. "" when the
+/// command succeeded, and for NULL. Bytes as the server wrote them. Valid until ecf_reply_free.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
