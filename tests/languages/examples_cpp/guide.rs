@@ -41,7 +41,15 @@ fn the_guides_keys_and_events_exist() {
             assert!(KEYS.iter().any(|key| key.name == word), "{word}");
         }
     }
-    let client = read("src/client/session.rs") + &read("src/client/mod.rs");
+    let places = [
+        "mod.rs",
+        "session/mod.rs",
+        "session/under_way.rs",
+        "session/end.rs",
+    ];
+    let client = places
+        .map(|place| read(&format!("src/client/{place}")))
+        .concat();
     let (_, events) = guide.split_once("<!-- events -->").expect("events");
     let (events, _) = events.split_once("<!-- events: end -->").expect("an end");
     let names: Vec<_> = events
