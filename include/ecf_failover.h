@@ -314,7 +314,7 @@ typedef void (*ecf_log_fn)(void *user, int32_t level, const char *line);
 /**
  * Makes one attempt to deliver the command to ecf_attempt_host and ecf_attempt_port, within
  * ecf_attempt_timeout_ms, and returns an ecf_outcome. Called on the thread that called
- * ecf_delegate, with no lock held; it may use any handle. It must not throw or longjmp.
+ * ecf_delegate or ecf_delegate_connected, with no lock held; it may use any handle. It must not throw or longjmp.
  */
 typedef int32_t (*ecf_attempt_fn)(void *user, struct ecf_attempt *attempt);
 
@@ -510,6 +510,30 @@ ecf_status ecf_delegate(struct ecf_client *client,
                         struct ecf_reply **reply);
 
 /**
+ * ecf_delegate with connections that the library makes: it looks names up, connects to hosts and
+ * addresses as the profile says (in profile fast to several beside each other), and calls the
+ * callback when a connection is there. Take it by ecf_attempt_take_socket, speak first on it, and
+ * return the outcome; TLS, HTTP, frames and replies are the callback's. Hosts that could not be
+ * connected to cost no call; the report has them all.
+ *
+ * ECF_OUTCOME_NOT_SENT is right until the kernel has taken the last byte of the request. In the time
+ * ecf_attempt_timeout_ms connecting is not counted (ECF_FAILOVER_CONNECT_TIMEOUT, ECF_CONNECT_TIMEOUT
+ * bound it): it is for TLS, the request and the reply.
+ *
+ * @param kind, settings, user, reply  as in ecf_delegate
+ * @param attempt  called for each connection, on the thread that called this
+ * @return as ecf_delegate
+ *
+ * @since 0.1.0
+ */
+ecf_status ecf_delegate_connected(struct ecf_client *client,
+                                  int32_t kind,
+                                  const char *const *settings,
+                                  ecf_attempt_fn attempt,
+                                  void *user,
+                                  struct ecf_reply **reply);
+
+/**
  * The host to contact, an address of IPv6 without brackets. Valid during the callback.
  *
  * @since 0.1.0
@@ -531,20 +555,38 @@ uint16_t ecf_attempt_port(const struct ecf_attempt *attempt);
 uint32_t ecf_attempt_number(const struct ecf_attempt *attempt);
 
 /**
- * How many milliseconds the whole attempt may take, counted from the start of the callback:
- * connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT, and in profile
- * fast ECF_FAILOVER_SILENCE), cut to what is left of the command's deadline. 0 for NULL.
+ * How many milliseconds the attempt may take, counted from the start of the callback; 0 for NULL.
+ * In ecf_delegate for connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT), in
+ * ecf_delegate_connected for what follows the connection (ECF_FAILOVER_REPLY_TIMEOUT,
+ * ECF_CONNECT_TIMEOUT). In profile fast the reply has ECF_FAILOVER_SILENCE at most; all is cut to what
+ * is left of the command's deadline.
  *
  * @since 0.1.0
  */
 uint64_t ecf_attempt_timeout_ms(const struct ecf_attempt *attempt);
 
 /**
- * 1 when the command has been cancelled and the callback should return soon, else 0.
+ * 1 when the callback should return soon, else 0: the command has been cancelled, or, in
+ * ecf_delegate_connected with profile fast, another connection has proved that the server is gone
+ * (answer ECF_OUTCOME_UNCONFIRMED then if the request had left whole, else ECF_OUTCOME_NOT_SENT).
+ * The proof is looked for when this is asked, so a callback that waits for a reply asks every 20 to
+ * 200 ms; it costs no system call as long as there is nothing to look for. Any thread may ask, while
+ * the callback runs.
  *
  * @since 0.1.0
  */
 int32_t ecf_attempt_cancelled(const struct ecf_attempt *attempt);
+
+/**
+ * The connection of this attempt, in ecf_delegate_connected: a connected TCP socket, non-blocking,
+ * close-on-exec, of number 3 or above, on which nothing was sent or received. It is the caller's from
+ * now on, who closes it. One that is not taken is closed when the callback returns.
+ *
+ * @return -1 for NULL, when it was taken before, and in ecf_delegate.
+ *
+ * @since 0.1.0
+ */
+int32_t ecf_attempt_take_socket(struct ecf_attempt *attempt);
 
 /**
  * Adds the caller's words about this attempt to the report and to the error line of its host.
@@ -574,18 +616,66 @@ struct ecf_plan *ecf_plan_new(struct ecf_client *client,
                               uint64_t now_ms);
 
 /**
+ * The same with connections that the library makes, as in ecf_delegate_connected: names, several
+ * hosts and addresses beside each other, and the memory of dead hosts, all without blocking. Where
+ * ecf_plan_next says ECF_PLAN_ATTEMPT the connection is there: take it by ecf_plan_take_socket, speak
+ * first on it, and tell the outcome by ecf_plan_outcome. Its clock is the library's: the times
+ * that its functions are passed are ignored. Any number of such plans may live in one thread; each
+ * has one descriptor, the connections that it is just making, and now and then a timer.
+ *
+ * @param kind      an ecf_kind
+ * @param settings  as in ecf_delegate
+ * @return as ecf_plan_new
+ *
+ * @since 0.1.0
+ */
+struct ecf_plan *ecf_plan_new_connected(struct ecf_client *client,
+                                        int32_t kind,
+                                        const char *const *settings);
+
+/**
+ * A descriptor that is readable when the plan has news: call ecf_plan_next then, before the pause is
+ * over. It is the same for the whole life of a plan, but in a child that was forked meanwhile: there
+ * it is another one after the first ecf_plan_next. Watch it by poll, epoll, or whatever an event loop
+ * has for readable descriptors; do not read it, and do not close it: ecf_plan_free does, so stop
+ * watching it before. A cancel of the client makes it readable, too.
+ *
+ * @return -1 for NULL, for a plan of ecf_plan_new, and where the system had no descriptor left (or has
+ *         no epoll): then the pauses are short, and need nothing else.
+ *
+ * @since 0.1.0
+ */
+int32_t ecf_plan_poll_fd(const struct ecf_plan *plan);
+
+/**
+ * After ECF_PLAN_ATTEMPT: the connection to ecf_plan_host and ecf_plan_port, as
+ * ecf_attempt_take_socket hands it over. One that is not taken is closed by ecf_plan_outcome or
+ * ecf_plan_free.
+ *
+ * @return -1 for NULL, when it was taken before, when no attempt is under way, and for a plan of
+ *         ecf_plan_new.
+ *
+ * @since 0.1.0
+ */
+int32_t ecf_plan_take_socket(struct ecf_plan *plan);
+
+/**
  * What is to be done now.
  *
+ * @param now_ms  the time on the caller's clock; ignored by a plan of ecf_plan_new_connected
  * @param ms  gets, for ECF_PLAN_ATTEMPT, how long the attempt may take; for ECF_PLAN_WAIT, how
  *            long to wait before the next call; else 0. Milliseconds; may be NULL.
  * @return an ecf_step. While an attempt is under way it is ECF_PLAN_ATTEMPT again, with what
- *         is left of its time; after ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
+ *         is left of its time: in a plan of ecf_plan_new_connected nothing as soon as another
+ *         connection has proved that the server is gone; end the attempt then. After ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
  *         outcome of that attempt may still be told: a confirmed reply beats a cancel.
  *         ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
  *
  * @since 0.1.0
  */
-int32_t ecf_plan_next(struct ecf_plan *plan, uint64_t now_ms, uint64_t *ms);
+int32_t ecf_plan_next(struct ecf_plan *plan,
+                      uint64_t now_ms,
+                      uint64_t *ms);
 
 /**
  * The host of the attempt, or of the last one, an address of IPv6 without brackets; the

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::Client;
-use super::native::connect_limit;
+use super::native::{connect_limit, patience};
 use super::notes::Notes;
+use super::race::{Approach, Race};
 use super::refusal::{Refusal, no_ecf, usable};
 use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};
@@ -26,7 +29,11 @@ pub struct DelegatedAttempt<'a> {
     pub limit: Millis,
     cancel: CancelWatch<'a>,
     notes: Notes,
+    race: Option<SharedRace>,
 }
+
+/// A command whose connections are made here, as its loop and the callback share it.
+pub(crate) type SharedRace = Arc<Mutex<Race>>;
 
 impl DelegatedAttempt<'_> {
     /// Whether the command has been cancelled meanwhile.
@@ -42,6 +49,11 @@ impl DelegatedAttempt<'_> {
     /// Adds the caller's words to the report; the first 1,000 bytes of all notes count.
     pub fn note(&mut self, text: &[u8]) {
         self.notes.add(text);
+    }
+
+    /// The command whose connection this attempt may take, where there is one.
+    pub(crate) fn race(&self) -> Option<&SharedRace> {
+        self.race.as_ref()
     }
 
     /// The notes so far; they may be given back by [`DelegatedAttempt::set_notes`].
@@ -77,7 +89,7 @@ impl Client {
         overrides: &[Override],
         attempt: &mut dyn FnMut(&mut DelegatedAttempt<'_>) -> Outcome,
     ) -> Reply {
-        let mut session = self.session(kind, overrides, clock.start());
+        let mut session = self.session(kind, overrides, Connections::ByCaller, clock.start());
         let text = no_ecf_text(session.settings());
         let secrets = Secrets::from(&session.settings().task.password);
         let mut number = 0;
@@ -94,6 +106,7 @@ impl Client {
                     limit,
                     cancel,
                     notes: Notes::without(secrets.clone()),
+                    race: None,
                 };
                 let outcome = attempt(&mut delegated);
                 AttemptResult {
@@ -109,10 +122,60 @@ impl Client {
         session.into_reply(text)
     }
 
+    /// The same with connections that are made here: `attempt` speaks first on one that is
+    /// there, and tells how that ended.
+    pub fn delegate_connected(
+        &self,
+        kind: Kind,
+        overrides: &[Override],
+        attempt: &mut dyn FnMut(&mut DelegatedAttempt<'_>) -> Outcome,
+    ) -> Reply {
+        let race = self.race(kind, overrides);
+        let settings = race.session().settings();
+        let text = no_ecf_text(settings);
+        let secrets = Secrets::from(&settings.task.password);
+        let cancel = self
+            .shared
+            .cancel
+            .watch_since(race.session().cancel_count());
+        let race = Arc::new(Mutex::new(race));
+        run::speakers(&race, cancel, &mut |endpoint, limit, number| {
+            let mut delegated = DelegatedAttempt {
+                endpoint: &endpoint,
+                number,
+                limit,
+                cancel,
+                notes: Notes::without(secrets.clone()),
+                race: Some(Arc::clone(&race)),
+            };
+            let outcome = attempt(&mut delegated);
+            (outcome, delegated.notes.into_text())
+        });
+        // A callback that kept its attempt has broken its promise, and loses the reply.
+        match Arc::try_unwrap(race) {
+            Ok(race) => race.into_inner().into_session().into_reply(text),
+            Err(_) => Reply::refused(Status::Internal, "the callback has kept its attempt"),
+        }
+    }
+
+    /// A delegated command whose connections are made here, started now.
+    #[must_use]
+    pub(crate) fn race(&self, kind: Kind, overrides: &[Override]) -> Race {
+        let session = self.session(kind, overrides, Connections::ByPolicy, SystemClock.start());
+        let approach = connected_approach(session.settings(), kind);
+        Race::new(&self.shared, session, approach)
+    }
+
     /// A delegated command as a state machine, started at `now` on the caller's clock. It is
     /// made in every case; one that cannot go on is over at its first step and tells why.
     #[must_use]
-    pub(crate) fn session(&self, kind: Kind, overrides: &[Override], now: Millis) -> Session {
+    pub(crate) fn session(
+        &self,
+        kind: Kind,
+        overrides: &[Override],
+        connections: Connections,
+        now: Millis,
+    ) -> Session {
         let mut configuration = self.configuration();
         let mut problem = None;
         for (key, value) in overrides {
@@ -131,7 +194,14 @@ impl Client {
             Err(unusable) => (Some(problem.unwrap_or(unusable)), Vec::new()),
         };
         let primary = settings.primary();
-        let command = delegated(kind, settings, &primary, &warnings);
+        let command = CommandView {
+            connections,
+            attempt_limit: match connections {
+                Connections::ByCaller => delegated_limit(settings, kind),
+                Connections::ByPolicy => connected_limit(settings, kind),
+            },
+            ..delegated(kind, settings, &primary, &warnings)
+        };
         let mut session = self.begin(&configuration, &command, now);
         if let Some(refusal) = refusal {
             let refusal = refusal.without(&Secrets::from(&settings.task.password));
@@ -165,15 +235,36 @@ pub(super) fn delegated<'a>(
 
 /// How long one attempt of a delegated command may take: connecting and the reply.
 pub(super) fn delegated_limit(settings: &Settings, kind: Kind) -> Millis {
-    let reply = settings
-        .reply_timeout
-        .or(settings.connect_timeout)
-        .unwrap_or(own_limit(kind));
     let reply = match settings.profile {
-        Profile::Ecflow => reply,
-        Profile::Fast => reply.min(settings.silence),
+        Profile::Ecflow => reply_limit(settings, kind),
+        Profile::Fast => reply_limit(settings, kind).min(settings.silence),
     };
     connect_limit(settings).saturating_add(reply)
+}
+
+/// The same where connections are made here: the look-up has its own time.
+fn connected_limit(settings: &Settings, kind: Kind) -> Millis {
+    let Approach {
+        patience,
+        connect,
+        reply,
+    } = connected_approach(settings, kind);
+    let stages = [patience.unknown, connect, reply];
+    stages.into_iter().fold(0, Millis::saturating_add)
+}
+
+fn connected_approach(settings: &Settings, kind: Kind) -> Approach {
+    Approach {
+        patience: patience(settings),
+        connect: connect_limit(settings),
+        reply: reply_limit(settings, kind),
+    }
+}
+
+/// How long the caller may take to speak and be answered, once it is connected.
+fn reply_limit(settings: &Settings, kind: Kind) -> Millis {
+    let given = settings.reply_timeout.or(settings.connect_timeout);
+    given.unwrap_or(own_limit(kind))
 }
 
 /// How long ecFlow's own client waits for the reply to a command of this kind.

@@ -2,6 +2,7 @@
 //! transport that makes the attempts, and a report of what happened.
 
 mod check;
+mod connected_plan;
 mod delegate;
 mod explain;
 mod hostlist;
@@ -12,6 +13,7 @@ mod memory_place;
 mod native;
 mod notes;
 mod notices;
+mod race;
 mod refusal;
 mod reply;
 mod run;
@@ -25,6 +27,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use crate::model::Level;
+pub(crate) use connected_plan::{ConnectedPlan, Do};
+pub(crate) use delegate::SharedRace;
 pub use delegate::{DelegatedAttempt, Override};
 pub use log::Sink;
 pub(crate) use notes::Notes;
@@ -34,7 +38,7 @@ pub(crate) use session::Session;
 
 use crate::config::{Configuration, KeyError};
 use crate::model::{Millis, Secrets};
-use crate::net::{AddressBook, Cancel};
+use crate::net::AddressBook;
 
 use log::Log;
 use native::Sender;
@@ -65,7 +69,8 @@ impl Client {
             shared: Arc::new(Shared {
                 configuration: Mutex::new(Arc::new(configuration)),
                 sink: Mutex::new(None),
-                cancel: Cancel::default(),
+                cancel: Arc::default(),
+                bell: Mutex::default(),
                 host_lists: Mutex::default(),
                 addresses: AddressBook::default(),
                 memory: memory::Store::default(),

@@ -1,10 +1,13 @@
 //! The loop: does what the policy says until the command is over. A command is made of whole
 //! attempts, one after another, or of connections to several hosts at once.
 
+use parking_lot::Mutex;
+
 use super::native::{NativeCommand, Transport};
+use super::race::{self, Race, Step};
 use super::session::Session;
-use crate::model::{AttemptResult, Endpoint, Event, Fault, HostIndex, Millis};
-use crate::net::{AddressBook, CancelWatch, Connector, Happening, Instruction, Watch};
+use crate::model::{AttemptResult, Endpoint, Millis, Outcome};
+use crate::net::{AddressBook, CancelWatch, Connector, Happening, Instruction, Names, Watch};
 use crate::policy::Action;
 use crate::sys::{clock, wait};
 
@@ -62,39 +65,31 @@ pub(super) fn attempts(
 /// Runs a native command of profile fast to its end: connects to several hosts at once, and sends
 /// to one. A text for the user goes to `text`.
 pub(super) fn race(
-    session: &mut Session,
+    race: &mut Race,
     command: &NativeCommand,
     addresses: &AddressBook,
     cancel: CancelWatch<'_>,
     text: &mut Vec<u8>,
 ) {
-    let mut connector = Connector::new(addresses, command.patience, cancel);
-    let connect_limit = command.limits.connect;
+    let patience = command.patience;
+    let names = Names {
+        addresses,
+        patience,
+    };
     loop {
-        match session.next(clock::now()) {
-            Action::End(_) => return,
-            Action::Wait { until } => {
-                let happened = connector.wait(until);
-                happened.into_iter().for_each(|one| record(session, one));
-            }
-            Action::Connect { host } => {
-                let endpoint = session.host(host).clone();
-                let begun = connector.connect(host, &endpoint, connect_limit);
-                if begun.is_pending() {
-                    session.record(Event::LookingUp(host), clock::now());
-                }
-            }
-            Action::Probe { host, limit } => probe(session, &mut connector, host, limit),
-            Action::Send {
+        match race.next() {
+            Step::End => return,
+            Step::Wait { until } => race.wait(until, cancel),
+            Step::Speak {
                 host,
                 limit,
                 silence,
             } => {
-                let endpoint = session.host(host).clone();
-                let first = connector.take(host);
-                let mut watch = SessionWatch {
-                    session: &mut *session,
-                };
+                let endpoint = race.session().host(host).clone();
+                let first = race.take_connection();
+                let (session, connections) = race.parts();
+                let mut connector = Connector::of(std::mem::take(connections), names, cancel);
+                let mut watch = SessionWatch { session };
                 let transport = Transport {
                     connector: &mut connector,
                     first,
@@ -102,19 +97,38 @@ pub(super) fn race(
                     silence,
                 };
                 let result = command.attempt(&endpoint, limit, transport, text);
-                let fault = result.fault.unwrap_or(Fault::Closed);
-                session.ended(host, fault, result, clock::now());
+                *connections = connector.into_connections();
+                race.ended(result);
             }
-            // Asked only while something is sent, or of those who make whole attempts; hosts are
-            // listed by the session.
-            Action::GiveUp | Action::Attempt { .. } | Action::ListBackups => {}
         }
     }
 }
 
-fn probe(session: &Session, connector: &mut Connector<'_>, host: HostIndex, limit: Millis) {
-    connector.probe(host, session.host(host), limit);
+/// The same for a delegated command whose connections are made here: `speak` is called with each
+/// one that is there.
+pub(super) fn speakers(
+    race: &Mutex<Race>,
+    cancel: CancelWatch<'_>,
+    speak: &mut dyn FnMut(Endpoint, Millis, u32) -> Told,
+) {
+    loop {
+        let mut running = race.lock();
+        match running.next() {
+            Step::End => return,
+            Step::Wait { until } => running.wait(until, cancel),
+            Step::Speak { .. } => {
+                let endpoint = running.session().endpoint().clone();
+                let (limit, number) = (running.left(), running.session().number());
+                drop(running);
+                let (outcome, words) = speak(endpoint, limit, number);
+                race.lock().told(outcome, words);
+            }
+        }
+    }
 }
+
+/// What a caller says of its attempt: the outcome, and its words.
+pub(super) type Told = (Outcome, Vec<u8>);
 
 /// Looks after the session while an exchange waits for its server.
 struct SessionWatch<'a> {
@@ -126,7 +140,9 @@ impl Watch for SessionWatch<'_> {
         loop {
             match self.session.next(clock::now()) {
                 Action::Wait { until } => return Instruction::Wait { until },
-                Action::Probe { host, limit } => probe(self.session, connector, host, limit),
+                Action::Probe { host, limit } => {
+                    connector.probe(host, self.session.host(host), limit);
+                }
                 Action::GiveUp => return Instruction::GiveUp,
                 // The exchange has its own deadline, and sees a cancel by itself.
                 _ => {
@@ -137,16 +153,6 @@ impl Watch for SessionWatch<'_> {
     }
 
     fn happened(&mut self, happening: Happening) {
-        record(self.session, happening);
-    }
-}
-
-fn record(session: &mut Session, happening: Happening) {
-    let now = clock::now();
-    match (happening.event, happening.failure) {
-        (Event::Failed(host, fault), Some(result)) => {
-            session.not_connected(host, fault, result, now)
-        }
-        (event, _) => session.record(event, now),
+        race::take_in(self.session, happening);
     }
 }

@@ -3,6 +3,7 @@
 use super::Client;
 use super::delegate::delegated;
 use super::native::{NativeCommand, Transport, Wanted};
+use super::race::Race;
 use super::refusal::{Refusal, no_ecf, usable};
 use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};
@@ -100,7 +101,11 @@ impl Client {
                     },
                 );
             }
-            Profile::Fast => run::race(&mut session, &native, addresses, cancel, &mut text),
+            Profile::Fast => {
+                let mut race = Race::new(&self.shared, session, native.approach());
+                run::race(&mut race, &native, addresses, cancel, &mut text);
+                session = race.into_session();
+            }
         }
         session.into_reply(text)
     }

@@ -1,6 +1,6 @@
 //! What the clones of a client and its sessions share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -11,12 +11,15 @@ use super::memory;
 use super::native::Sender;
 use crate::config::Configuration;
 use crate::net::{AddressBook, Cancel};
+use crate::sys::alarm::Bell;
 
 /// The configuration, and what was learnt.
 pub(super) struct Shared {
     pub(super) configuration: Mutex<Arc<Configuration>>,
     pub(super) sink: Mutex<Option<Sink>>,
-    pub(super) cancel: Cancel,
+    pub(super) cancel: Arc<Cancel>,
+    /// What tells those of a cancel who wait elsewhere.
+    pub(super) bell: Mutex<Weak<Bell>>,
     pub(super) host_lists: Mutex<HostLists>,
     pub(super) addresses: AddressBook,
     pub(super) memory: memory::Store,

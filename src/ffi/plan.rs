@@ -2,20 +2,101 @@
 
 use std::ffi::{CString, c_char};
 
+use super::attempt::given_away;
 use super::client::held;
 use super::guard::guarded;
 use super::strings::{EMPTY, c_string, pairs};
 use super::{ecf_client, ecf_step};
-use crate::client::Session;
+use crate::client::{ConnectedPlan, Do, Session};
 use crate::model::{AttemptResult, Cure, Kind, Outcome, Stage, Status, outcome_from_number};
-use crate::policy::Action;
+use crate::policy::{Action, Connections};
 
 /// The policy as a pull-style state machine, for event loops. One thread at a time.
 pub struct ecf_plan {
-    session: Session,
-    now_ms: u64,
+    course: Course,
     host: CString,
     report: CString,
+}
+
+/// Who makes the connections.
+enum Course {
+    /// The caller, on its own clock.
+    Unconnected { session: Box<Session>, now_ms: u64 },
+    /// The library.
+    Connected(Box<ConnectedPlan>),
+}
+
+impl Course {
+    fn session(&self) -> &Session {
+        match self {
+            Self::Unconnected { session, .. } => session,
+            Self::Connected(plan) => plan.session(),
+        }
+    }
+
+    fn next(&mut self, at_ms: u64) -> (ecf_step, u64) {
+        let over = |session: &Session| match session.status() {
+            Some(Status::Ok) => (ecf_step::ECF_PLAN_DONE, 0),
+            _ => (ecf_step::ECF_PLAN_GIVE_UP, 0),
+        };
+        match self {
+            Self::Unconnected { session, now_ms } => {
+                *now_ms = (*now_ms).max(at_ms);
+                match session.next(*now_ms) {
+                    Action::Attempt { limit, .. } => (ecf_step::ECF_PLAN_ATTEMPT, limit),
+                    Action::Wait { until } => {
+                        (ecf_step::ECF_PLAN_WAIT, until.saturating_sub(*now_ms))
+                    }
+                    Action::End(_) => over(session),
+                    // Not asked of those who make whole attempts.
+                    _ => (ecf_step::ECF_PLAN_WAIT, 0),
+                }
+            }
+            Self::Connected(plan) => match plan.next() {
+                Do::Speak { limit } => (ecf_step::ECF_PLAN_ATTEMPT, limit),
+                Do::Wait { pause } => (ecf_step::ECF_PLAN_WAIT, pause),
+                Do::End => over(plan.session()),
+            },
+        }
+    }
+
+    /// Takes the outcome of the attempt that is under way; whether there was one.
+    fn told(&mut self, outcome: Outcome, at_ms: u64) -> bool {
+        match self {
+            Self::Unconnected { session, now_ms } => {
+                let is_attempting = session.is_attempting();
+                if is_attempting {
+                    *now_ms = (*now_ms).max(at_ms);
+                    let result = AttemptResult {
+                        outcome,
+                        stage: Stage::Callback,
+                        fault: None,
+                        errno: 0,
+                        what: Vec::new(),
+                        cure: Cure::Retry,
+                    };
+                    session.outcome(result, *now_ms);
+                }
+                is_attempting
+            }
+            Self::Connected(plan) => {
+                let is_speaking = plan.is_speaking();
+                plan.told(outcome);
+                is_speaking
+            }
+        }
+    }
+}
+
+impl ecf_plan {
+    fn new(course: Course) -> *mut Self {
+        let host = c_string(course.session().endpoint().host.as_str().into());
+        Box::into_raw(Box::new(Self {
+            course,
+            host,
+            report: CString::default(),
+        }))
+    }
 }
 
 /// Begins a delegated command without blocking: the caller's event loop makes the attempts,
@@ -44,24 +125,93 @@ pub unsafe extern "C" fn ecf_plan_new(
         let (Some(client), Some(kind), Some(settings)) = (client, kind, settings) else {
             return std::ptr::null_mut();
         };
-        let session = client.session(kind, &settings, now_ms);
-        let host = c_string(session.endpoint().host.as_str().into());
-        Box::into_raw(Box::new(ecf_plan {
-            session,
+        let session = client.session(kind, &settings, Connections::ByCaller, now_ms);
+        ecf_plan::new(Course::Unconnected {
+            session: Box::new(session),
             now_ms,
-            host,
-            report: CString::default(),
-        }))
+        })
+    })
+}
+
+/// The same with connections that the library makes, as in ecf_delegate_connected: names, several
+/// hosts and addresses beside each other, the memory of dead hosts, and nothing blocks. Where
+/// ecf_plan_next says ECF_PLAN_ATTEMPT the connection is there: take it by ecf_plan_take_socket,
+/// speak first on it, and tell the outcome by ecf_plan_outcome. Its clock is the library's: the
+/// times that its functions are passed are ignored. Any number of such plans may live in one thread;
+/// each has a descriptor (ecf_plan_poll_fd), the connections that it is making, and in profile fast
+/// a timer once a reply is waited for.
+///
+/// @param kind      an ecf_kind
+/// @param settings  as in ecf_delegate
+/// @return as ecf_plan_new
+///
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_new_connected(
+    client: *mut ecf_client,
+    kind: i32,
+    settings: *const *const c_char,
+) -> *mut ecf_plan {
+    guarded(std::ptr::null_mut(), || {
+        // SAFETY: the caller promises a live handle or NULL, and a list of strings or NULL.
+        let (client, settings) = unsafe { (held(client), pairs(settings)) };
+        let kind = Kind::from_number(kind);
+        let (Some(client), Some(kind), Some(settings)) = (client, kind, settings) else {
+            return std::ptr::null_mut();
+        };
+        let plan = client.connected_plan(kind, &settings);
+        ecf_plan::new(Course::Connected(Box::new(plan)))
+    })
+}
+
+/// A descriptor that is readable when the plan has news: call ecf_plan_next then, before the pause
+/// is over, and while an attempt is under way, too. A cancel of the client is news. It is the same
+/// for the whole life of a plan (only a child that was forked meanwhile gets one of its own, by its
+/// first ecf_plan_next). Watch it by poll, epoll, or what an event loop has for readable
+/// descriptors; do not read it. ecf_plan_free closes it: stop watching it before.
+///
+/// @return -1 for NULL, for a plan of ecf_plan_new, and where the system had no descriptor left or
+///         has no epoll; then the pauses that ecf_plan_next tells are short, and are enough.
+///
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_poll_fd(plan: *const ecf_plan) -> i32 {
+    // SAFETY: the caller promises a live plan or NULL.
+    match unsafe { plan.as_ref() }.map(|plan| &plan.course) {
+        Some(Course::Connected(plan)) => plan.descriptor().unwrap_or(-1),
+        Some(Course::Unconnected { .. }) | None => -1,
+    }
+}
+
+/// After ECF_PLAN_ATTEMPT: the connection to ecf_plan_host and ecf_plan_port, as
+/// ecf_attempt_take_socket hands it over. One that is not taken is closed by ecf_plan_outcome or
+/// ecf_plan_free.
+///
+/// @return -1 for NULL, when it was taken before, when no attempt is under way, and for a plan of
+///         ecf_plan_new.
+///
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ecf_plan_take_socket(plan: *mut ecf_plan) -> i32 {
+    guarded(-1, || {
+        // SAFETY: the caller promises a live plan or NULL.
+        match unsafe { plan.as_mut() }.map(|plan| &mut plan.course) {
+            Some(Course::Connected(plan)) => given_away(plan.take_socket()),
+            Some(Course::Unconnected { .. }) | None => -1,
+        }
     })
 }
 
 /// What is to be done now.
 ///
+/// @param now_ms  the time on the caller's clock; ignored by a plan of ecf_plan_new_connected
 /// @param ms  gets, for ECF_PLAN_ATTEMPT, how long the attempt may take; for ECF_PLAN_WAIT, how
 ///            long to wait before the next call; else 0. Milliseconds; may be NULL.
 /// @return an ecf_step. While an attempt is under way it is ECF_PLAN_ATTEMPT again, with what
-///         is left of its time; after ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
-///         outcome of that attempt may still be told: a confirmed reply beats a cancel.
+///         is left of its time; that is 0, too, when in a plan of ecf_plan_new_connected another
+///         connection has proved that the server is gone: end the attempt then. After
+///         ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the outcome of that attempt may
+///         still be told: a confirmed reply beats a cancel.
 ///         ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
 ///
 /// @since 0.1.0
@@ -71,7 +221,11 @@ pub unsafe extern "C" fn ecf_plan_next(plan: *mut ecf_plan, now_ms: u64, ms: *mu
     guarded(give_up, || {
         // SAFETY: the caller promises a live plan or NULL.
         let (step, time) = match unsafe { plan.as_mut() } {
-            Some(plan) => plan.next(now_ms),
+            Some(plan) => {
+                let step = plan.course.next(now_ms);
+                plan.host = c_string(plan.course.session().endpoint().host.as_str().into());
+                step
+            }
             None => (ecf_step::ECF_PLAN_GIVE_UP, 0),
         };
         if !ms.is_null() {
@@ -80,22 +234,6 @@ pub unsafe extern "C" fn ecf_plan_next(plan: *mut ecf_plan, now_ms: u64, ms: *mu
         }
         step as i32
     })
-}
-
-impl ecf_plan {
-    fn next(&mut self, now_ms: u64) -> (ecf_step, u64) {
-        self.now_ms = self.now_ms.max(now_ms);
-        let step = match self.session.next(self.now_ms) {
-            Action::Attempt { limit, .. } => (ecf_step::ECF_PLAN_ATTEMPT, limit),
-            Action::Wait { until } => (ecf_step::ECF_PLAN_WAIT, until.saturating_sub(self.now_ms)),
-            Action::End(Status::Ok) => (ecf_step::ECF_PLAN_DONE, 0),
-            Action::End(_) => (ecf_step::ECF_PLAN_GIVE_UP, 0),
-            // Not asked of those who make whole attempts.
-            _ => (ecf_step::ECF_PLAN_WAIT, 0),
-        };
-        self.host = c_string(self.session.endpoint().host.as_str().into());
-        step
-    }
 }
 
 /// The host of the attempt, or of the last one, an address of IPv6 without brackets; the
@@ -115,7 +253,7 @@ pub unsafe extern "C" fn ecf_plan_host(plan: *const ecf_plan) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
     // SAFETY: the caller promises a live plan or NULL.
-    unsafe { plan.as_ref() }.map_or(0, |plan| plan.session.endpoint().port)
+    unsafe { plan.as_ref() }.map_or(0, |plan| plan.course.session().endpoint().port)
 }
 
 /// The number of the attempt, 1, 2, ...; 0 before the first and for NULL.
@@ -124,7 +262,7 @@ pub unsafe extern "C" fn ecf_plan_port(plan: *const ecf_plan) -> u16 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ecf_plan_number(plan: *const ecf_plan) -> u32 {
     // SAFETY: the caller promises a live plan or NULL.
-    unsafe { plan.as_ref() }.map_or(0, |plan| plan.session.number())
+    unsafe { plan.as_ref() }.map_or(0, |plan| plan.course.session().number())
 }
 
 /// Tells how the attempt ended.
@@ -147,23 +285,11 @@ pub unsafe extern "C" fn ecf_plan_outcome(
         let Some(plan) = (unsafe { plan.as_mut() }) else {
             return Status::Argument;
         };
-        if !plan.session.is_attempting() {
-            return Status::Argument;
-        }
-        plan.now_ms = plan.now_ms.max(now_ms);
         let known = outcome_from_number(outcome);
-        let result = AttemptResult {
-            outcome: known.unwrap_or(Outcome::Fatal),
-            stage: Stage::Callback,
-            fault: None,
-            errno: 0,
-            what: Vec::new(),
-            cure: Cure::Retry,
-        };
-        plan.session.outcome(result, plan.now_ms);
+        let is_taken = plan.course.told(known.unwrap_or(Outcome::Fatal), now_ms);
         match known {
-            Some(_) => Status::Ok,
-            None => Status::Argument,
+            Some(_) if is_taken => Status::Ok,
+            _ => Status::Argument,
         }
     })
 }
@@ -175,7 +301,7 @@ pub unsafe extern "C" fn ecf_plan_outcome(
 pub unsafe extern "C" fn ecf_plan_status(plan: *const ecf_plan) -> Status {
     // SAFETY: the caller promises a live plan or NULL.
     match unsafe { plan.as_ref() } {
-        Some(plan) => plan.session.status().unwrap_or(Status::InProgress),
+        Some(plan) => plan.course.session().status().unwrap_or(Status::InProgress),
         None => Status::Argument,
     }
 }
@@ -192,7 +318,7 @@ pub unsafe extern "C" fn ecf_plan_report(plan: *mut ecf_plan) -> *const c_char {
         let Some(plan) = (unsafe { plan.as_mut() }) else {
             return EMPTY;
         };
-        plan.report = c_string(plan.session.report().into_bytes());
+        plan.report = c_string(plan.course.session().report().into_bytes());
         plan.report.as_ptr()
     })
 }

@@ -2,41 +2,15 @@
 //! once and from one thread. A host's name is looked up, then its addresses are tried, the next
 //! one beside the first where that is silent (RFC 8305). Nothing is written to any of them here.
 
-use std::net::{SocketAddr, TcpStream};
 use std::os::fd::BorrowedFd;
 
-use super::connecting::{Connecting, Happening, Progress};
-use super::probe::Probe;
-use super::resolve::{AddressBook, Addresses, Patience, Resolution};
-use super::{CancelWatch, Sent, cancelled};
-use crate::model::{AttemptResult, Endpoint, Event, Millis, Sighting, Stage};
+use super::CancelWatch;
+use super::connecting::Happening;
+use super::connections::{Connection, Connections, Names};
+use super::resolve::{AddressBook, Patience};
+use crate::model::{AttemptResult, Endpoint, Event, Millis};
 use crate::sys::clock;
 use crate::sys::wait::{self, Descriptors, For};
-
-/// Whether a connection could be begun at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// It was.
-    Connecting,
-    /// First its name is looked up.
-    LookingUp,
-}
-
-impl Begun {
-    /// Whether its name is being looked up.
-    #[must_use]
-    pub fn is_pending(self) -> bool {
-        self == Self::LookingUp
-    }
-}
-
-/// A connection, with what is to be told of the address that was used.
-pub struct Connection {
-    /// The connection.
-    pub stream: TcpStream,
-    /// Mostly nothing.
-    pub remark: String,
-}
 
 /// Why a wait for the connector ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,32 +22,38 @@ pub(super) enum Waited {
     Cancelled,
 }
 
-/// Connections on their way.
+/// Connections, and the waits for them.
 pub struct Connector<'a> {
-    addresses: &'a AddressBook,
+    connections: Connections,
+    names: Names<'a>,
     cancel: CancelWatch<'a>,
-    patience: Patience,
-    connecting: Vec<Connecting>,
-    probes: Vec<Probe>,
-    /// Whom the connection goes to that was taken last, and where.
-    peer: Option<(Endpoint, SocketAddr)>,
-    /// What happened while nobody looked after these connections.
-    unseen: Vec<Happening>,
 }
 
 impl<'a> Connector<'a> {
     /// No connection yet.
     #[must_use]
     pub fn new(addresses: &'a AddressBook, patience: Patience, cancel: CancelWatch<'a>) -> Self {
-        Self {
+        let names = Names {
             addresses,
-            cancel,
             patience,
-            connecting: Vec::new(),
-            probes: Vec::new(),
-            peer: None,
-            unseen: Vec::new(),
+        };
+        Self::of(Connections::default(), names, cancel)
+    }
+
+    /// These connections.
+    #[must_use]
+    pub fn of(connections: Connections, names: Names<'a>, cancel: CancelWatch<'a>) -> Self {
+        Self {
+            connections,
+            names,
+            cancel,
         }
+    }
+
+    /// Gives the connections back.
+    #[must_use]
+    pub fn into_connections(self) -> Connections {
+        self.connections
     }
 
     /// What ends every wait.
@@ -81,56 +61,9 @@ impl<'a> Connector<'a> {
         self.cancel
     }
 
-    /// Begins to connect to a host, instead of what was begun before. All its addresses together
-    /// have `limit` milliseconds, and its name has its own time.
-    pub fn connect(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) -> Begun {
-        self.begin(Connecting::new(host, endpoint, limit, Millis::MAX))
-    }
-
-    fn begin(&mut self, connecting: Connecting) -> Begun {
-        let host = connecting.host;
-        let connecting = connecting.looking_up(self.addresses, self.patience);
-        let begun = if matches!(connecting.stage, Progress::LookingUp(_)) {
-            Begun::LookingUp
-        } else {
-            Begun::Connecting
-        };
-        self.connecting.retain(|other| other.host != host);
-        self.connecting.push(connecting);
-        begun
-    }
-
-    /// Begins to probe a host: at the address of the connection that was taken, if that goes to
-    /// it.
+    /// Begins to probe a host, as [`Connections::probe`] does.
     pub fn probe(&mut self, host: usize, endpoint: &Endpoint, limit: Millis) {
-        let until = clock::start().saturating_add(limit);
-        let connecting = Connecting::new(host, endpoint, limit, until);
-        let connecting = match &self.peer {
-            Some((taken, address)) if taken == endpoint => {
-                connecting.resolved_to(Resolution::Known(Addresses {
-                    list: vec![*address],
-                    remark: String::new(),
-                }))
-            }
-            _ => connecting.looking_up(self.addresses, self.patience),
-        };
-        self.probes.push(Probe::new(connecting, until));
-    }
-
-    /// Hands over the connection to `host`; all others are closed, but for probes.
-    pub fn take(&mut self, host: usize) -> Option<Connection> {
-        self.peer = None;
-        let connecting = std::mem::take(&mut self.connecting);
-        let won = connecting.into_iter().find(|one| one.host == host)?;
-        let Progress::Connected(stream) = won.stage else {
-            return None;
-        };
-        let address = stream.peer_addr().ok();
-        self.peer = address.map(|address| (won.endpoint, address));
-        Some(Connection {
-            stream,
-            remark: won.remark,
-        })
+        self.connections.probe(host, endpoint, limit, self.names);
     }
 
     /// Connects to one host beside all others, until the time `end`. What happens to those is
@@ -146,7 +79,8 @@ impl<'a> Connector<'a> {
     ) -> Result<Connection, AttemptResult> {
         // No host of a list has this number.
         const OWN: usize = usize::MAX;
-        self.begin(Connecting::new(OWN, endpoint, limit, end));
+        self.connections
+            .connect(OWN, endpoint, limit, end, self.names);
         loop {
             let (waited, events) = self.wait_for(None, Millis::MAX);
             let (own, others): (Vec<_>, Vec<_>) = events.into_iter().partition(|one| {
@@ -155,7 +89,7 @@ impl<'a> Connector<'a> {
                     Event::Connected(OWN) | Event::LookedUp(OWN) | Event::Failed(OWN, _)
                 )
             });
-            self.unseen.extend(others);
+            self.keep(others);
             let is_over = waited == Waited::Cancelled
                 || own
                     .iter()
@@ -163,30 +97,25 @@ impl<'a> Connector<'a> {
             if !is_over {
                 continue;
             }
-            let at = self.connecting.iter().position(|one| one.host == OWN);
-            let mut connecting = at.map(|at| self.connecting.swap_remove(at));
             if let Some(failure) = own.into_iter().find_map(|one| one.failure) {
+                self.connections.leave(OWN);
                 return Err(failure);
             }
-            if let Some(one) = &mut connecting
-                && let Some(stream) = one.take()
-            {
-                let remark = std::mem::take(&mut one.remark);
-                return Ok(Connection { stream, remark });
-            }
-            let stage = connecting.map_or(Stage::Connect, |one| one.stage());
-            return Err(cancelled(stage, Sent::No, "cancelled".into()));
+            return match self.connections.take_beside(OWN) {
+                Some(connection) => Ok(connection),
+                None => Err(self.connections.cancel(OWN)),
+            };
         }
     }
 
     /// Keeps what happened for who looks after these connections.
     pub(super) fn keep(&mut self, happened: Vec<Happening>) {
-        self.unseen.extend(happened);
+        self.connections.keep(happened);
     }
 
     /// What was kept.
     pub(super) fn unseen(&mut self) -> Vec<Happening> {
-        std::mem::take(&mut self.unseen)
+        self.connections.unseen()
     }
 
     /// Waits until something happens, until the time `until`, or for a cancel.
@@ -194,7 +123,7 @@ impl<'a> Connector<'a> {
         let mut events = self.unseen();
         let until = if events.is_empty() { until } else { 0 };
         events.extend(self.wait_for(None, until).1);
-        self.connecting.retain(|one| !one.is_over());
+        self.connections.forget_failed();
         events
     }
 
@@ -204,28 +133,24 @@ impl<'a> Connector<'a> {
         own: Option<(BorrowedFd<'_>, For)>,
         until: Millis,
     ) -> (Waited, Vec<Happening>) {
+        let addresses = self.names.addresses;
         loop {
-            let events = self.advance();
+            let events = self.connections.advance(addresses);
             let wake_at = if events.is_empty() {
-                until.min(self.next_time())
+                until.min(self.connections.next_time())
             } else {
                 0
             };
             let mut descriptors = Descriptors::new();
             let own_place = own.map(|(fd, what)| descriptors.add(fd, what));
-            self.connecting
-                .iter()
-                .for_each(|one| one.watch(&mut descriptors));
-            self.probes
-                .iter()
-                .for_each(|probe| probe.watch(&mut descriptors));
+            self.connections.watch(&mut descriptors);
             let waited = match descriptors.wait(wake_at, self.cancel) {
                 wait::Waited::Cancelled => Waited::Cancelled,
                 wait::Waited::Ready if own_place.is_some_and(|at| descriptors.is_ready(at)) => {
                     Waited::Ready
                 }
                 wait::Waited::Ready if events.is_empty() => {
-                    let events = self.advance();
+                    let events = self.connections.advance(addresses);
                     // Where they cannot be waited for, nothing may have happened at all.
                     let waited = match self.cancel.is_cancelled() {
                         true => Waited::Cancelled,
@@ -241,26 +166,6 @@ impl<'a> Connector<'a> {
             return (waited, events);
         }
     }
-
-    /// When something is to be done though nothing happens.
-    fn next_time(&self) -> Millis {
-        let now = clock::now();
-        let connecting = self.connecting.iter().map(|one| one.next_time(now));
-        let probes = self.probes.iter().map(|probe| probe.next_time(now));
-        connecting.chain(probes).min().unwrap_or(Millis::MAX)
-    }
-
-    fn advance(&mut self) -> Vec<Happening> {
-        let addresses = self.addresses;
-        let events = self.connecting.iter_mut();
-        let mut events: Vec<_> = events.filter_map(|one| one.advance(addresses)).collect();
-        self.probes.retain_mut(|probe| {
-            let found = probe.advance(addresses);
-            events.extend(found.map(|found| Event::Probed(probe.host(), found).into()));
-            matches!(found, None | Some(Sighting::Connected))
-        });
-        events
-    }
 }
 
 #[cfg(test)]
@@ -269,6 +174,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::model::Sighting;
     use crate::net::Cancel;
 
     const PATIENCE: Patience = Patience {
@@ -302,9 +208,11 @@ mod tests {
         let found = probed(&mut connector, 0, &primary);
         assert_eq!(found, Some(Event::Probed(0, Sighting::Nobody)));
         // The same after a race, though the list of hosts has become another.
-        connector.connect(0, &backup, 5_000);
+        let names = connector.names;
+        let connections = &mut connector.connections;
+        connections.connect(0, &backup, 5_000, Millis::MAX, names);
         connector.wait(clock::now() + 5_000);
-        assert!(connector.take(0).is_some());
+        assert!(connector.connections.take(0).is_some());
         let found = probed(&mut connector, 0, &primary);
         assert_eq!(found, Some(Event::Probed(0, Sighting::Nobody)));
         Ok(())

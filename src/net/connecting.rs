@@ -79,6 +79,11 @@ impl Connecting {
         }
     }
 
+    /// The same from its begin.
+    pub(super) fn afresh(&self) -> Self {
+        Self::new(self.host, &self.endpoint, self.limit, self.end)
+    }
+
     pub(super) fn looking_up(self, book: &AddressBook, patience: Patience) -> Self {
         let now = clock::now();
         let left = self.end.saturating_sub(now);

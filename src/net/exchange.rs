@@ -4,8 +4,9 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::channel::{Channel, Direction};
-use super::connect::{Connection, Connector, Waited};
+use super::connect::{Connector, Waited};
 use super::connecting::Happening;
+use super::connections::Connection;
 use super::{Limits, Receiver, Security, Sent, cancelled, failed, fault, too_late};
 use crate::model::{AttemptResult, Endpoint, Fault, Millis, Stage};
 use crate::sys::clock;

@@ -10,6 +10,7 @@ mod certificate;
 mod channel;
 mod connect;
 mod connecting;
+mod connections;
 mod exchange;
 mod fault;
 mod probe;
@@ -18,8 +19,9 @@ mod resolve;
 mod tls;
 
 pub use crate::sys::cancel::{Cancel, CancelWatch};
-pub use connect::{Begun, Connection, Connector};
+pub use connect::Connector;
 pub use connecting::Happening;
+pub use connections::{Begun, Connection, Connections, Names};
 pub use exchange::{Exchange, Instruction, Watch, exchange};
 pub use resolve::{AddressBook, Patience};
 #[cfg(feature = "tls")]

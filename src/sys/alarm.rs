@@ -7,9 +7,12 @@
 //! is none, and waits are cut into slices.
 
 use std::os::fd::RawFd;
-use std::ptr;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering, fence};
 
+use super::cancel::Cancel;
+use super::timer;
 use crate::model::Millis;
 
 /// The alarms of those who wait for a command of one client. Places are used again, and none is
@@ -43,7 +46,7 @@ impl Alarms {
 
     /// Sets every alarm off. Atomics and one system call for each: fit for a signal handler.
     pub(super) fn ring(&self) {
-        let errno = system::errno();
+        let errno = errno();
         let mut next = self.0.load(Ordering::Acquire);
         // SAFETY: places are freed with the list only, and `next` never changes in one.
         while let Some(place) = unsafe { next.as_ref() } {
@@ -52,7 +55,7 @@ impl Alarms {
             }
             next = place.next;
         }
-        system::set_errno(errno);
+        set_errno(errno);
     }
 
     fn take_place(&self, descriptor: RawFd) -> &Place {
@@ -124,7 +127,7 @@ impl Place {
                 Err(other) => state = other,
             }
         }
-        system::set_off(descriptor(state));
+        timer::set_off(descriptor(state));
         let before = self.state.fetch_sub(RINGER, Ordering::AcqRel);
         if before & LEFT != 0 && ringers(before) == 1 {
             self.give_up(descriptor(before));
@@ -140,7 +143,7 @@ impl Place {
     }
 
     fn give_up(&self, descriptor: RawFd) {
-        system::close(descriptor);
+        timer::close(descriptor);
         self.state.store(0, Ordering::Release);
     }
 }
@@ -168,7 +171,7 @@ impl<'a> Alarm<'a> {
     /// One that goes off at `until` ([`super::clock::now`]) or when the alarms are rung; `None`
     /// where there can be none.
     pub(super) fn set(until: Millis, alarms: &'a Alarms) -> Option<Self> {
-        let descriptor = system::timer(until)?;
+        let descriptor = timer::new(until)?;
         let place = alarms.take_place(descriptor);
         // A cancel that does not see the place is seen by who looks for one from now on.
         fence(Ordering::SeqCst);
@@ -178,7 +181,7 @@ impl<'a> Alarm<'a> {
     /// Sets it again after it went off: a copy of this process may have done it.
     #[must_use]
     pub(super) fn reset(&self, until: Millis) -> bool {
-        system::arm(self.descriptor, until)
+        timer::arm(self.descriptor, until)
     }
 }
 
@@ -188,82 +191,63 @@ impl Drop for Alarm<'_> {
     }
 }
 
+/// An alarm for many who watch it elsewhere: it goes off when the alarms of a client are rung, and
+/// at no time.
+pub(crate) struct Bell {
+    place: NonNull<Place>,
+    descriptor: RawFd,
+    /// The place is in its list.
+    _cancel: Arc<Cancel>,
+}
+
+// SAFETY: a place has atomics only, and is there as long as the list that the bell keeps.
+unsafe impl Send for Bell {}
+// SAFETY: as above.
+unsafe impl Sync for Bell {}
+
+impl Bell {
+    /// One that is rung with the alarms of this switch; `None` where there can be none.
+    pub(crate) fn of(cancel: &Arc<Cancel>) -> Option<Self> {
+        let descriptor = timer::new(Millis::MAX)?;
+        let place = cancel.alarms().take_place(descriptor);
+        fence(Ordering::SeqCst);
+        Some(Self {
+            place: NonNull::from(place),
+            descriptor,
+            _cancel: Arc::clone(cancel),
+        })
+    }
+
+    /// Readable once it was rung, and each time anew.
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.descriptor
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // SAFETY: the place is in the list that the bell has kept.
+        unsafe { self.place.as_ref() }.leave();
+    }
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
-mod system {
-    use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
-    use std::{mem, ptr};
-
-    use super::super::socket::{above_standard, owned};
-    use crate::model::Millis;
-
-    pub(super) fn timer(until: Millis) -> Option<RawFd> {
-        let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
-        // SAFETY: no pointers are passed.
-        let timer = owned(unsafe { libc::timerfd_create(libc::CLOCK_BOOTTIME, flags) });
-        let timer = above_standard(timer.ok()?).ok()?;
-        arm(timer.as_raw_fd(), until).then(|| timer.into_raw_fd())
-    }
-
-    /// Sets it to a time, which may be over already.
-    pub(super) fn arm(timer: RawFd, until: Millis) -> bool {
-        // A time of 0 would switch it off.
-        let until = until.max(1);
-        set(timer, until)
-    }
-
-    /// Lets it go off now.
-    pub(super) fn set_off(timer: RawFd) {
-        set(timer, 1);
-    }
-
-    fn set(timer: RawFd, at: Millis) -> bool {
-        // SAFETY: all zeros are a valid time: it goes off once.
-        let mut time: libc::itimerspec = unsafe { mem::zeroed() };
-        time.it_value.tv_sec = libc::time_t::try_from(at / 1_000).unwrap_or(libc::time_t::MAX);
-        time.it_value.tv_nsec = (at % 1_000) as libc::c_long * 1_000_000;
-        let absolute = libc::TFD_TIMER_ABSTIME;
-        // SAFETY: the descriptor is the place's, and the time is valid.
-        unsafe { libc::timerfd_settime(timer, absolute, &raw const time, ptr::null_mut()) == 0 }
-    }
-
-    pub(super) fn close(timer: RawFd) {
-        // SAFETY: the descriptor is the place's, which gives it up.
-        unsafe { libc::close(timer) };
-    }
-
-    pub(super) fn errno() -> libc::c_int {
-        // SAFETY: every thread has one.
-        unsafe { *libc::__errno_location() }
-    }
-
-    pub(super) fn set_errno(errno: libc::c_int) {
-        // SAFETY: as above.
-        unsafe { *libc::__errno_location() = errno };
-    }
+fn errno() -> libc::c_int {
+    // SAFETY: every thread has one.
+    unsafe { *libc::__errno_location() }
 }
 
-/// Here waits are cut into slices.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_errno(errno: libc::c_int) {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// Here no alarm is ever set.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod system {
-    use std::os::fd::RawFd;
-
-    use crate::model::Millis;
-
-    pub(super) fn timer(_: Millis) -> Option<RawFd> {
-        None
-    }
-
-    pub(super) fn arm(_: RawFd, _: Millis) -> bool {
-        false
-    }
-
-    pub(super) fn set_off(_: RawFd) {}
-
-    pub(super) fn close(_: RawFd) {}
-
-    pub(super) fn errno() -> i32 {
-        0
-    }
-
-    pub(super) fn set_errno(_: i32) {}
+fn errno() -> libc::c_int {
+    0
 }
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_errno(_: libc::c_int) {}

@@ -58,6 +58,11 @@ impl Cancel {
         self.alarms.ring();
     }
 
+    /// Where the alarms of those are who wait.
+    pub(super) fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
     /// Allows new commands.
     pub fn lift(&self) {
         self.is_set.store(false, Ordering::Release);

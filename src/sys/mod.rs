@@ -3,7 +3,7 @@
 //! below 3, nothing inherited by a child, every wait bounded and ended by a cancel.
 #![allow(unsafe_code)]
 
-mod alarm;
+pub(crate) mod alarm;
 pub(crate) mod cancel;
 pub(crate) mod chance;
 pub(crate) mod clock;
@@ -12,7 +12,9 @@ pub(crate) mod identity;
 pub(crate) mod node_directory;
 pub(crate) mod node_file;
 pub(crate) mod output;
+pub(crate) mod poller;
 pub(crate) mod resolver;
 pub(crate) mod socket;
 pub(crate) mod stderr;
+mod timer;
 pub(crate) mod wait;

@@ -50,6 +50,13 @@ impl Descriptors {
         self.entries.len() - 1
     }
 
+    /// Each with what it is waited for, as poll(2) has it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (libc::c_int, libc::c_short)> {
+        self.entries[1..]
+            .iter()
+            .map(|entry| (entry.fd, entry.events))
+    }
+
     /// Whether the one at this place ended the last wait.
     pub(crate) fn is_ready(&self, place: usize) -> bool {
         self.entries.get(place).is_some_and(|e| e.revents != 0)

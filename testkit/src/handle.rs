@@ -1,6 +1,6 @@
 //! A client by its C ABI.
 
-use ecf_failover::model::{Kind, Status};
+use ecf_failover::model::{Kind, Outcome, Status};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr;
 use std::sync::Mutex;
@@ -208,27 +208,43 @@ impl Handle {
         settings: &[(&str, &str)],
         attempt: &mut Delegate<'_>,
     ) -> Told {
-        let strings: Vec<_> = settings
-            .iter()
-            .flat_map(|(key, value)| [*key, *value])
-            .map(|text| CString::new(text).unwrap())
-            .collect();
-        let mut list: Vec<_> = strings.iter().map(|text| text.as_ptr()).collect();
-        list.push(ptr::null());
+        self.delegate_by(ecf_delegate, kind, settings, attempt)
+    }
+
+    /// The same with connections that the library makes.
+    pub fn delegate_connected(
+        &self,
+        kind: Kind,
+        settings: &[(&str, &str)],
+        attempt: &mut Delegate<'_>,
+    ) -> Told {
+        self.delegate_by(ecf_delegate_connected, kind, settings, attempt)
+    }
+
+    fn delegate_by(
+        &self,
+        function: DelegateBy,
+        kind: Kind,
+        settings: &[(&str, &str)],
+        attempt: &mut Delegate<'_>,
+    ) -> Told {
+        let settings = SettingsList::new(settings);
         let mut reply = ptr::null_mut();
         let mut attempt: &mut Delegate<'_> = attempt;
         let user = (&raw mut attempt).cast::<c_void>();
-        let status = unsafe {
-            ecf_delegate(
-                self.0,
-                kind as i32,
-                list.as_ptr(),
-                Some(trampoline),
-                user,
-                &raw mut reply,
-            )
-        };
+        let kind = kind as i32;
+        let list = settings.pointer();
+        let reply_place = &raw mut reply;
+        let status = unsafe { function(self.0, kind, list, Some(trampoline), user, reply_place) };
         self.take(status, reply)
+    }
+
+    /// A plan with connections that the library makes.
+    pub fn connected_plan(&self, kind: Kind, settings: &[(&str, &str)]) -> Plan {
+        let settings = SettingsList::new(settings);
+        let plan = unsafe { ecf_plan_new_connected(self.0, kind as i32, settings.pointer()) };
+        assert!(!plan.is_null());
+        Plan(plan)
     }
 
     /// What was told, which must not hold the job's password.
@@ -244,6 +260,113 @@ impl Handle {
             }
         }
         told
+    }
+}
+
+type DelegateBy = unsafe extern "C" fn(
+    *mut ecf_client,
+    i32,
+    *const *const c_char,
+    ecf_attempt_fn,
+    *mut c_void,
+    *mut *mut ecf_reply,
+) -> Status;
+
+/// "key", "value", ..., NULL.
+struct SettingsList {
+    _strings: Vec<CString>,
+    pointers: Vec<*const c_char>,
+}
+
+impl SettingsList {
+    fn new(settings: &[(&str, &str)]) -> Self {
+        let texts = settings.iter().flat_map(|(key, value)| [*key, *value]);
+        let strings: Vec<_> = texts.map(|text| CString::new(text).unwrap()).collect();
+        let mut pointers: Vec<_> = strings.iter().map(|text| text.as_ptr()).collect();
+        pointers.push(ptr::null());
+        Self {
+            _strings: strings,
+            pointers,
+        }
+    }
+
+    fn pointer(&self) -> *const *const c_char {
+        self.pointers.as_ptr()
+    }
+}
+
+/// An `ecf_plan`.
+pub struct Plan(pub *mut ecf_plan);
+
+/// What a plan asks for, and within how many milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An attempt at the plan's host.
+    Attempt(u64),
+    /// Nothing for so long.
+    Wait(u64),
+    /// It is over: `ecf_plan_status`.
+    Over(Status),
+}
+
+impl Plan {
+    /// `ecf_plan_next` of a plan that has its own clock.
+    pub fn next(&self) -> Step {
+        let mut ms = 0;
+        match unsafe { ecf_plan_next(self.0, 0, &raw mut ms) } {
+            0 => Step::Attempt(ms),
+            1 => Step::Wait(ms),
+            2 | 3 => Step::Over(unsafe { ecf_plan_status(self.0) }),
+            other => panic!("no step: {other}"),
+        }
+    }
+
+    /// `ecf_plan_poll_fd`.
+    pub fn poll_fd(&self) -> i32 {
+        unsafe { ecf_plan_poll_fd(self.0) }
+    }
+
+    /// `ecf_plan_take_socket`.
+    pub fn take_socket(&self) -> i32 {
+        unsafe { ecf_plan_take_socket(self.0) }
+    }
+
+    /// `ecf_plan_outcome`.
+    pub fn outcome(&self, outcome: Outcome) -> Status {
+        unsafe { ecf_plan_outcome(self.0, outcome as i32, 0) }
+    }
+
+    /// `ecf_plan_port`.
+    pub fn port(&self) -> u16 {
+        unsafe { ecf_plan_port(self.0) }
+    }
+
+    /// `ecf_plan_number`.
+    pub fn number(&self) -> u32 {
+        unsafe { ecf_plan_number(self.0) }
+    }
+
+    /// `ecf_plan_report`.
+    pub fn report(&self) -> serde_json::Value {
+        let text = string(unsafe { ecf_plan_report(self.0) });
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Waits for news, or until the pause is over: `poll` on its descriptor.
+    pub fn pause(&self, ms: u64) {
+        let mut entry = libc::pollfd {
+            fd: self.poll_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let ms = i32::try_from(ms).unwrap_or(i32::MAX);
+        unsafe { libc::poll(&raw mut entry, 1, ms) };
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        unsafe { ecf_plan_free(self.0) };
     }
 }
 

@@ -37,10 +37,12 @@ mod server;
 #[allow(missing_docs, reason = "a world of plain figures")]
 pub mod simulation;
 mod skipped;
+mod speaker;
 pub mod tls_front;
 
-pub use handle::{Delegate, Handle, Told};
+pub use handle::{Delegate, Handle, Plan, Step, Told};
 pub use peer::{Act, FullBacklog, Peer, Seen, frame, replies};
 pub use ports::{free_port, refused_port};
 pub use program::{Program, compile, library_directory, scratch, source_root};
 pub use server::{Server, ecflow_client, machine_name, password_file, suite};
+pub use speaker::{converse, speak};

@@ -12,6 +12,7 @@
     reason = "test code speaks C and ends at the first surprise"
 )]
 
+mod connected;
 mod fast;
 mod faults;
 mod peers;

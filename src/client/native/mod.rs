@@ -11,9 +11,10 @@ mod prepare;
 mod transport;
 
 pub(super) use identity::Sender;
-pub(super) use prepare::{connect_limit, problems};
+pub(super) use prepare::{connect_limit, patience, problems};
 pub(super) use transport::Transport;
 
+use super::race::Approach;
 use super::refusal::Refusal;
 use crate::command::Command;
 use crate::model::{Endpoint, Kind, Millis, Secrets, Status, TaskIdentity};
@@ -46,6 +47,15 @@ enum Speaker {
 }
 
 impl NativeCommand {
+    /// How it comes by its connections.
+    pub(super) fn approach(&self) -> Approach {
+        Approach {
+            patience: self.patience,
+            connect: self.limits.connect,
+            reply: Millis::MAX,
+        }
+    }
+
     /// The longest that one attempt may take: all stages, for the command and for what the
     /// server is asked before.
     pub(super) fn attempt_limit(&self) -> Millis {

@@ -29,7 +29,7 @@ pub(in crate::client) fn connect_limit(settings: &Settings) -> Millis {
 }
 
 /// How long a name may be looked up.
-pub(super) fn patience(settings: &Settings) -> Patience {
+pub(in crate::client) fn patience(settings: &Settings) -> Patience {
     let given = settings.failover_connect_timeout;
     let unknown = given.or(settings.connect_timeout).unwrap_or(LOOK_UP_LIMIT);
     let known = match settings.profile {

@@ -1,5 +1,6 @@
-//! One table of outcome scripts, driven three ways: native sends against scripted peers, a
-//! scripted callback, and the plan on a virtual clock. Order, count and end must be the same.
+//! One table of outcome scripts, driven five ways: native sends against scripted peers, a
+//! scripted callback, the plan on a virtual clock, and callback and plan that speak to the same
+//! peers on connections of the library's. Order, count and end must be the same.
 
 use ecf_failover::model::{Kind, Outcome, Status};
 use std::ffi::{CStr, CString};
@@ -8,7 +9,7 @@ use std::ptr;
 
 use ecf_failover::ffi::*;
 
-use testkit::{Act, Handle, Peer, frame, replies, scratch};
+use testkit::{Act, Handle, Peer, Step, frame, replies, scratch, speak};
 
 /// What a host does with an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,13 +267,15 @@ fn indexes(ports: &[u16], seen: &[u16]) -> Vec<usize> {
         .collect()
 }
 
+fn peers(script: &Script) -> (Vec<Peer>, Vec<u16>) {
+    let acts = |does: &&[Does]| does.iter().map(|does| does.act()).collect::<Vec<_>>();
+    let peers: Vec<_> = script.hosts.iter().map(|d| Peer::new(&acts(d))).collect();
+    let ports = peers.iter().map(|peer| peer.port).collect();
+    (peers, ports)
+}
+
 fn natively(script: &Script, kind: Kind) {
-    let peers: Vec<_> = script
-        .hosts
-        .iter()
-        .map(|does| Peer::new(&does.iter().map(|does| does.act()).collect::<Vec<_>>()))
-        .collect();
-    let ports: Vec<_> = peers.iter().map(|peer| peer.port).collect();
+    let (peers, ports) = peers(script);
     let client = client("native", &ports, script.settings);
     let told = match kind {
         Kind::Task => client.task(&["--wait=t == complete"]),
@@ -292,9 +295,13 @@ fn natively(script: &Script, kind: Kind) {
 const PORTS: [u16; 4] = [4001, 4002, 4003, 4004];
 
 fn next_outcome(script: &Script, seen: &[usize], host: usize) -> i32 {
+    script_outcome(script, seen, host) as i32
+}
+
+fn script_outcome(script: &Script, seen: &[usize], host: usize) -> Outcome {
     let visits = seen.iter().filter(|seen| **seen == host).count();
     let does = script.hosts[host];
-    does[(visits - 1).min(does.len() - 1)].outcome() as i32
+    does[(visits - 1).min(does.len() - 1)].outcome()
 }
 
 fn delegated(script: &Script, kind: Kind) {
@@ -357,6 +364,86 @@ fn planned(script: &Script, kind: Kind) {
         assert_eq!(report["attempts_made"], seen.len());
         ecf_plan_free(plan);
         check(script, "plan", &seen, end as i32);
+    }
+}
+
+/// What the caller found, told as what the script calls it: a reset may be seen late.
+fn spoken(script: &Script, seen: &[usize], host: usize, found: Outcome) -> i32 {
+    let scripted = next_outcome(script, seen, host);
+    let is_reset = scripted == Outcome::NotSent as i32;
+    let is_failure = matches!(found, Outcome::NotSent | Outcome::Unconfirmed);
+    assert!(
+        found as i32 == scripted || (is_reset && is_failure),
+        "{found:?}: {}",
+        script.name
+    );
+    scripted
+}
+
+fn delegated_connected(script: &Script, kind: Kind) {
+    let (peers, ports) = peers(script);
+    let client = client("delegate_connected", &ports, &[]);
+    let mut seen = Vec::new();
+    let told = client.delegate_connected(kind, script.settings, &mut |attempt| unsafe {
+        assert_eq!(CStr::from_ptr(ecf_attempt_host(attempt)), c"127.0.0.1");
+        assert_eq!(ecf_attempt_number(attempt) as usize, seen.len() + 1);
+        let limit = ecf_attempt_timeout_ms(attempt);
+        let host = indexes(&ports, &[ecf_attempt_port(attempt)])[0];
+        seen.push(host);
+        let found = speak(ecf_attempt_take_socket(attempt), limit);
+        assert_eq!(ecf_attempt_take_socket(attempt), -1, "once");
+        assert_eq!(ecf_attempt_cancelled(attempt), 0);
+        spoken(script, &seen, host, found)
+    });
+    check(script, "delegate connected", &seen, told.status);
+    assert_eq!(told.attempts as usize, seen.len());
+    assert_eq!(indexes(&ports, &told.ports()), seen);
+    let connects: usize = peers.iter().map(Peer::count).sum();
+    assert_eq!(connects, seen.len(), "{}", script.name);
+}
+
+fn planned_connected(script: &Script, kind: Kind) {
+    let (_peers, ports) = peers(script);
+    let client = client("plan_connected", &ports, &[]);
+    let plan = client.connected_plan(kind, script.settings);
+    let mut seen = Vec::new();
+    let end = loop {
+        assert!(seen.len() < 10_000, "it must end");
+        match plan.next() {
+            Step::Attempt(limit) => {
+                let host = indexes(&ports, &[plan.port()])[0];
+                seen.push(host);
+                assert_eq!(plan.number() as usize, seen.len());
+                let found = speak(plan.take_socket(), limit);
+                spoken(script, &seen, host, found);
+                let outcome = script_outcome(script, &seen, host);
+                assert_eq!(plan.outcome(outcome), Status::Ok);
+            }
+            Step::Wait(ms) => plan.pause(ms),
+            Step::Over(status) => break status,
+        }
+    };
+    assert_eq!(plan.report()["attempts_made"], seen.len());
+    check(script, "plan connected", &seen, end as i32);
+}
+
+#[test]
+fn delegated_commands_with_connections_follow_the_scripts() {
+    for script in SCRIPTS {
+        delegated_connected(script, Kind::Task);
+    }
+    for script in USER_SCRIPTS {
+        delegated_connected(script, Kind::User);
+    }
+}
+
+#[test]
+fn plans_with_connections_follow_the_scripts() {
+    for script in SCRIPTS {
+        planned_connected(script, Kind::Task);
+    }
+    for script in USER_SCRIPTS {
+        planned_connected(script, Kind::User);
     }
 }
 

@@ -1,0 +1,125 @@
+//! A delegated command for event loops, its connections made here: it never waits, and has one
+//! descriptor that tells when there is news.
+
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use super::Client;
+use super::delegate::Override;
+use super::race::{Race, Step};
+use super::session::Session;
+use crate::model::{Kind, Millis, Outcome};
+use crate::sys::alarm::Bell;
+use crate::sys::clock;
+use crate::sys::poller::Poller;
+use crate::sys::wait::Descriptors;
+
+/// How long the longest pause is where no descriptor tells of news.
+const BLIND_PAUSE: Millis = 20;
+
+/// What its caller does now. Times are milliseconds from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Do {
+    /// Speak on the connection that is there.
+    Speak { limit: Millis },
+    /// Ask again after this time, or when there is news.
+    Wait { pause: Millis },
+    /// It is over.
+    End,
+}
+
+/// A delegated command under way, its connections, and the descriptor.
+pub(crate) struct ConnectedPlan {
+    client: Client,
+    race: Race,
+    poller: Option<Poller>,
+}
+
+impl Client {
+    /// A delegated command whose connections are made here, for event loops; started now. It is
+    /// made in every case; one that cannot go on is over at its first step and tells why.
+    #[must_use]
+    pub(crate) fn connected_plan(&self, kind: Kind, overrides: &[Override]) -> ConnectedPlan {
+        ConnectedPlan {
+            race: self.race(kind, overrides),
+            poller: self.poller(),
+            client: self.clone(),
+        }
+    }
+
+    fn poller(&self) -> Option<Poller> {
+        Poller::new(self.bell()).ok()
+    }
+
+    /// What tells all plans of a cancel; there is one as long as there are any.
+    fn bell(&self) -> Option<Arc<Bell>> {
+        let mut kept = self.shared.bell.lock();
+        let bell = kept.upgrade();
+        let bell = bell.or_else(|| Bell::of(&self.shared.cancel).map(Arc::new))?;
+        *kept = Arc::downgrade(&bell);
+        Some(bell)
+    }
+}
+
+impl ConnectedPlan {
+    pub(crate) fn session(&self) -> &Session {
+        self.race.session()
+    }
+
+    pub(crate) fn next(&mut self) -> Do {
+        if self.poller.as_ref().is_some_and(|poller| !poller.is_own()) {
+            // A copy of the process has connections and a descriptor of its own.
+            self.poller = self.client.poller();
+            self.race.begin_again();
+        }
+        let step = self.race.next();
+        let look_at = match step {
+            Step::Speak { .. } => self.race.look_at(),
+            Step::Wait { .. } | Step::End => Millis::MAX,
+        };
+        if let Some(poller) = &mut self.poller {
+            let mut descriptors = Descriptors::new();
+            self.race.watch(&mut descriptors);
+            poller.watch(&descriptors, look_at);
+        }
+        match step {
+            Step::Speak { .. } => Do::Speak {
+                limit: self.race.left(),
+            },
+            Step::Wait { until } => {
+                let pause = until.saturating_sub(clock::now());
+                let longest = match self.poller {
+                    Some(_) => Millis::MAX,
+                    None => BLIND_PAUSE,
+                };
+                Do::Wait {
+                    pause: pause.min(longest),
+                }
+            }
+            Step::End => Do::End,
+        }
+    }
+
+    /// The descriptor, while there is one.
+    pub(crate) fn descriptor(&self) -> Option<RawFd> {
+        self.poller.as_ref().map(Poller::descriptor)
+    }
+
+    /// The connection to speak on, once.
+    pub(crate) fn take_socket(&mut self) -> Option<OwnedFd> {
+        let socket = self.race.take_socket()?;
+        if let Some(poller) = &self.poller {
+            poller.forget(socket.as_fd());
+        }
+        Some(socket)
+    }
+
+    pub(crate) fn is_speaking(&self) -> bool {
+        self.race.is_speaking()
+    }
+
+    /// Who spoke tells how it ended.
+    pub(crate) fn told(&mut self, outcome: Outcome) {
+        self.race.told(outcome, Vec::new());
+    }
+}
