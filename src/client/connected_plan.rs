@@ -2,7 +2,7 @@
 //! descriptor that tells when there is news.
 
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Client;
 use super::delegate::Override;
@@ -16,6 +16,9 @@ use crate::sys::wait::Descriptors;
 
 /// How long the longest pause is where no descriptor tells of news.
 const BLIND_PAUSE: Millis = 20;
+/// The kernel lets a descriptor wake 500 others that are watched by one, and fewer the deeper they
+/// are nested: 50 where the program's own epoll is watched by another, and that by a third.
+const PLANS_AT_A_BELL: usize = 32;
 
 /// What its caller does now. Times are milliseconds from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +54,18 @@ impl Client {
         Poller::new(self.bell()).ok()
     }
 
-    /// What tells all plans of a cancel; there is one as long as there are any.
+    /// What tells a plan of a cancel; a few share one, and none is left when they are gone.
     fn bell(&self) -> Option<Arc<Bell>> {
-        let mut kept = self.shared.bell.lock();
-        let bell = kept.upgrade();
-        let bell = bell.or_else(|| Bell::of(&self.shared.cancel).map(Arc::new))?;
-        *kept = Arc::downgrade(&bell);
+        let mut bells = self.shared.bells.lock();
+        bells.retain(|bell| bell.strong_count() > 0);
+        let last = bells
+            .last()
+            .filter(|bell| bell.strong_count() < PLANS_AT_A_BELL);
+        if let Some(bell) = last.and_then(Weak::upgrade) {
+            return Some(bell);
+        }
+        let bell = Arc::new(Bell::of(&self.shared.cancel)?);
+        bells.push(Arc::downgrade(&bell));
         Some(bell)
     }
 }

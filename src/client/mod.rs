@@ -70,7 +70,7 @@ impl Client {
                 configuration: Mutex::new(Arc::new(configuration)),
                 sink: Mutex::new(None),
                 cancel: Arc::default(),
-                bell: Mutex::default(),
+                bells: Mutex::default(),
                 host_lists: Mutex::default(),
                 addresses: AddressBook::default(),
                 memory: memory::Store::default(),

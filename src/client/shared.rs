@@ -19,7 +19,7 @@ pub(super) struct Shared {
     pub(super) sink: Mutex<Option<Sink>>,
     pub(super) cancel: Arc<Cancel>,
     /// What tells those of a cancel who wait elsewhere.
-    pub(super) bell: Mutex<Weak<Bell>>,
+    pub(super) bells: Mutex<Vec<Weak<Bell>>>,
     pub(super) host_lists: Mutex<HostLists>,
     pub(super) addresses: AddressBook,
     pub(super) memory: memory::Store,
