@@ -31,6 +31,8 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include "ecf_failover.h"
 
 namespace ecf_failover {
@@ -233,10 +235,61 @@ public:
     /// The caller's words for the report; what stands behind a NUL is left out.
     void note(std::string_view words) { ecf_attempt_note(handle_, std::string(words).c_str()); }
 
-private:
+protected:
     friend class Client;
     explicit Attempt(ecf_attempt* handle) noexcept : handle_(handle) {}
     ecf_attempt* handle_;
+};
+
+/// A connected TCP socket that is this object's, and closed with it. Non-blocking, close-on-exec.
+class Socket {
+public:
+    static constexpr int none = -1;
+
+    Socket() noexcept = default;
+    explicit Socket(int descriptor) noexcept : descriptor_(descriptor) {}
+    Socket(Socket&& other) noexcept : descriptor_(other.release()) {}
+    Socket& operator=(Socket&& other) noexcept {
+        if (this != &other) {
+            close();
+            descriptor_ = other.release();
+        }
+        return *this;
+    }
+    Socket(const Socket&) = delete;
+    Socket& operator=(const Socket&) = delete;
+    ~Socket() { close(); }
+
+    /// Whether there is one.
+    explicit operator bool() const noexcept { return descriptor_ != none; }
+    /// The descriptor, which stays this object's; `none` where there is none.
+    int get() const noexcept { return descriptor_; }
+    /// The descriptor, which is the caller's from now on: for Asio's `assign`, for OpenSSL, curl ...
+    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, none); }
+    void close() noexcept {
+        if (descriptor_ != none) {
+            ::close(release());
+        }
+    }
+
+private:
+    int descriptor_ = none;
+};
+
+/// One attempt on a connection that the library has made; valid only inside the callable that got
+/// it. `timeout` does not count connecting; `cancelled` tells, too, that the server is proved to be
+/// gone.
+class Connected : public Attempt {
+public:
+    /// The connection, once; afterwards, and where there is none, an empty one. One that is not
+    /// taken is closed when the callable returns.
+    [[nodiscard]] Socket take_socket() noexcept {
+        return Socket(ecf_attempt_take_socket(handle_));
+    }
+
+private:
+    friend class Client;
+    using Attempt::Attempt;
 };
 
 /// A configuration and what was learnt about hosts. Movable; its const-ness says nothing about
@@ -347,17 +400,7 @@ public:
     Reply try_delegate(Kind kind, const Settings& settings, F&& attempt) {
         static_assert(std::is_invocable_r_v<Outcome, F&, Attempt&>,
                       "the attempt is called with an Attempt& and returns an Outcome");
-        using Callable = std::remove_reference_t<F>;
-        Call<Callable> call{std::addressof(attempt), nullptr};
-        const std::vector<const char*> pairs = detail::pointers(settings);
-        ecf_reply* handle = nullptr;
-        ecf_delegate(handle_.get(), static_cast<std::int32_t>(kind), pairs.data(),
-                     Call<Callable>::run, &call, &handle);
-        Reply reply(handle);
-        if (call.thrown) {
-            std::rethrow_exception(call.thrown);
-        }
-        return reply;
+        return run_delegate<Attempt>(ecf_delegate, kind, settings, attempt);
     }
     template <typename F>
     Reply try_delegate(Kind kind, F&& attempt) {
@@ -372,11 +415,48 @@ public:
         return succeeded(try_delegate(kind, std::forward<F>(attempt)));
     }
 
+    /// The same with connections that the library makes: `attempt(Connected&)` takes the socket,
+    /// speaks first on it, and returns an Outcome.
+    template <typename F>
+    Reply try_delegate_connected(Kind kind, const Settings& settings, F&& attempt) {
+        static_assert(std::is_invocable_r_v<Outcome, F&, Connected&>,
+                      "the attempt is called with a Connected& and returns an Outcome");
+        return run_delegate<Connected>(ecf_delegate_connected, kind, settings, attempt);
+    }
+    template <typename F>
+    Reply try_delegate_connected(Kind kind, F&& attempt) {
+        return try_delegate_connected(kind, Settings{}, std::forward<F>(attempt));
+    }
+    template <typename F>
+    Reply delegate_connected(Kind kind, const Settings& settings, F&& attempt) {
+        return succeeded(try_delegate_connected(kind, settings, std::forward<F>(attempt)));
+    }
+    template <typename F>
+    Reply delegate_connected(Kind kind, F&& attempt) {
+        return succeeded(try_delegate_connected(kind, std::forward<F>(attempt)));
+    }
+
 private:
     friend class Plan;
+    friend class ConnectedPlan;
     using Log = std::function<void(int, std::string_view)>;
 
-    template <typename F>
+    using Delegate = decltype(&ecf_delegate);
+    template <typename Given, typename F>
+    Reply run_delegate(Delegate function, Kind kind, const Settings& settings, F& attempt) {
+        Call<Given, F> call{std::addressof(attempt), nullptr};
+        const std::vector<const char*> pairs = detail::pointers(settings);
+        ecf_reply* handle = nullptr;
+        function(handle_.get(), static_cast<std::int32_t>(kind), pairs.data(),
+                 Call<Given, F>::run, &call, &handle);
+        Reply reply(handle);
+        if (call.thrown) {
+            std::rethrow_exception(call.thrown);
+        }
+        return reply;
+    }
+
+    template <typename Given, typename F>
     struct Call {
         F* attempt;
         std::exception_ptr thrown;
@@ -384,7 +464,7 @@ private:
         static std::int32_t run(void* user, ecf_attempt* handle) noexcept {
             Call& call = *static_cast<Call*>(user);
             try {
-                Attempt attempt(handle);
+                Given attempt(handle);
                 const Outcome outcome = (*call.attempt)(attempt);
                 return static_cast<std::int32_t>(outcome);
             } catch (...) {
@@ -423,22 +503,24 @@ private:
     std::unique_ptr<ecf_client, detail::Release<ecf_client, ecf_client_free>> handle_;
 };
 
+/// What a plan asks for now.
+struct Step {
+    enum class Do : std::int32_t {
+        attempt = ECF_PLAN_ATTEMPT,
+        wait = ECF_PLAN_WAIT,
+        done = ECF_PLAN_DONE,
+        give_up = ECF_PLAN_GIVE_UP
+    };
+    Do what;
+    /// The pause, or how long the attempt may take.
+    std::chrono::milliseconds time;
+};
+
 /// A delegated command without blocking, for event loops: ask next, make the attempt or let the
 /// time pass, tell the outcome.
 class Plan {
 public:
-    /// What is to be done now.
-    struct Step {
-        enum class Do : std::int32_t {
-            attempt = ECF_PLAN_ATTEMPT,
-            wait = ECF_PLAN_WAIT,
-            done = ECF_PLAN_DONE,
-            give_up = ECF_PLAN_GIVE_UP
-        };
-        Do what;
-        /// The pause, or how long the attempt may take.
-        std::chrono::milliseconds time;
-    };
+    using Step = ecf_failover::Step;
 
     /// `now` is on any clock that goes forward. A negative one is refused here; in next and
     /// outcome, which throw nothing, it counts as time that stands still.
@@ -472,6 +554,126 @@ private:
     std::shared_ptr<Client::Log> log_;
     std::unique_ptr<ecf_plan, detail::Release<ecf_plan, ecf_plan_free>> handle_;
 };
+
+/// The same with connections that the library makes, on its own clock. Ask next when a pause is over
+/// and whenever `poll_fd` is readable, while an attempt is under way, too.
+class ConnectedPlan {
+public:
+    using Step = ecf_failover::Step;
+
+    ConnectedPlan(Client& client, Kind kind, const Settings& settings = {})
+        : log_(client.log_),
+          handle_(ecf_plan_new_connected(client.get(), static_cast<std::int32_t>(kind),
+                                         detail::pointers(settings).data())) {
+        if (!handle_) {
+            throw Error(Status::argument,
+                        "ecf_failover: no such kind, or a client that was moved from");
+        }
+    }
+
+    /// The descriptor to watch for reading: the plan's, the same as long as it lives. Stop watching
+    /// it before the plan goes. Socket::none: let the pauses be enough.
+    int poll_fd() const noexcept { return ecf_plan_poll_fd(handle_.get()); }
+    /// An attempt that is under way is told again, with what is left of its time: none when its
+    /// server is proved to be gone.
+    Step next() noexcept {
+        std::uint64_t milliseconds = 0;
+        const std::int32_t step = ecf_plan_next(handle_.get(), 0, &milliseconds);
+        return {static_cast<Step::Do>(step), detail::milliseconds(milliseconds)};
+    }
+    /// The connection of the attempt, once.
+    [[nodiscard]] Socket take_socket() noexcept {
+        return Socket(ecf_plan_take_socket(handle_.get()));
+    }
+    std::string_view host() const noexcept { return ecf_plan_host(handle_.get()); }
+    std::uint16_t port() const noexcept { return ecf_plan_port(handle_.get()); }
+    std::uint32_t number() const noexcept { return ecf_plan_number(handle_.get()); }
+    Status outcome(Outcome outcome) noexcept {
+        return detail::status(
+            ecf_plan_outcome(handle_.get(), static_cast<std::int32_t>(outcome), 0));
+    }
+    Status status() const noexcept { return detail::status(ecf_plan_status(handle_.get())); }
+    std::string_view report() const noexcept { return ecf_plan_report(handle_.get()); }
+
+private:
+    std::shared_ptr<Client::Log> log_;
+    std::unique_ptr<ecf_plan, detail::Release<ecf_plan, ecf_plan_free>> handle_;
+};
+
+/// For tests of a program that delegates: what became of a command whose attempts were scripted.
+struct Rehearsal {
+    /// One attempt, with the members of an Attempt, so that one callable that takes an `auto&` serves
+    /// both.
+    class Attempt {
+    public:
+        std::string_view host() const noexcept { return host_; }
+        std::uint16_t port() const noexcept { return port_; }
+        std::uint32_t number() const noexcept { return number_; }
+        std::chrono::milliseconds timeout() const noexcept { return timeout_; }
+        bool cancelled() const noexcept { return false; }
+        void note(std::string_view words) { notes_ += words; }
+        /// There is no connection.
+        [[nodiscard]] Socket take_socket() noexcept { return Socket(); }
+
+        /// When it began, counted from the begin of the command.
+        std::chrono::milliseconds at() const noexcept { return at_; }
+        /// How long it takes, on the clock of the rehearsal; nothing unless this says so.
+        void takes(std::chrono::milliseconds time) noexcept { took_ = time; }
+        std::string_view notes() const noexcept { return notes_; }
+
+    private:
+        template <typename F>
+        friend Rehearsal rehearse(Client&, Kind, const Settings&, F&&);
+        std::string host_;
+        std::string notes_;
+        std::uint16_t port_ = 0;
+        std::uint32_t number_ = 0;
+        std::chrono::milliseconds at_{0};
+        std::chrono::milliseconds timeout_{0};
+        std::chrono::milliseconds took_{0};
+    };
+
+    Status status = Status::in_progress;
+    std::vector<Attempt> attempts;
+    /// How long it all took, on its clock.
+    std::chrono::milliseconds length{0};
+    std::string report;
+};
+
+/// Runs a delegated command against scripted outcomes, on a clock that jumps from one attempt to the
+/// next: no socket, no sleep. `attempt(Rehearsal::Attempt&)` returns an Outcome. A command that goes on
+/// for ever ends with its deadline, or after 100,000 attempts with Status::in_progress.
+template <typename F>
+Rehearsal rehearse(Client& client, Kind kind, const Settings& settings, F&& attempt) {
+    static_assert(std::is_invocable_r_v<Outcome, F&, Rehearsal::Attempt&>,
+                  "the attempt is called with a Rehearsal::Attempt& and returns an Outcome");
+    Rehearsal told;
+    Plan plan(client, kind, settings, std::chrono::milliseconds(0));
+    constexpr std::size_t most = 100'000;
+    while (told.attempts.size() < most) {
+        const Step step = plan.next(told.length);
+        if (step.what == Step::Do::wait) {
+            told.length += step.time;
+            continue;
+        }
+        if (step.what != Step::Do::attempt) {
+            break;
+        }
+        Rehearsal::Attempt one;
+        one.host_ = plan.host();
+        one.port_ = plan.port();
+        one.number_ = plan.number();
+        one.at_ = told.length;
+        one.timeout_ = step.time;
+        const Outcome outcome = attempt(one);
+        told.length += std::max(one.took_, std::chrono::milliseconds(0));
+        told.attempts.push_back(std::move(one));
+        plan.outcome(outcome, told.length);
+    }
+    told.status = plan.status();
+    told.report = plan.report();
+    return told;
+}
 
 }  // namespace ecf_failover
 

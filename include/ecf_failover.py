@@ -15,24 +15,43 @@ system finds it. What the commands and keys do is told in ecf_failover.h, ecf_cl
 ecf_failover_keys(5).
 
 Ctrl-C and Python's own signal handlers act while a command waits: in the main thread the library
-is called on a thread of its own, and what a handler raises cancels the command. An attempt
-function runs on the thread that called ``delegate``. For asyncio there is ``delegate_async``.
+is called on a thread of its own, and what a handler raises cancels that command, and no other. An
+attempt function runs on the thread that called ``delegate``. For asyncio there are
+``delegate_async`` and ``delegate_connected_async``.
 """
 
 from __future__ import annotations
 
-import ctypes
+import _thread
 import asyncio
+import collections
+import ctypes
 import enum
 import json
+import operator
 import os
 import queue
+import socket
 import sys
 import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Mapping, Optional, Tuple, Type, Union
+from typing import (
+    Any,
+    Awaitable,
+    Callable,
+    Deque,
+    Generic,
+    Mapping,
+    Optional,
+    SupportsFloat,
+    SupportsIndex,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 __all__ = [
     "Argument",
@@ -41,6 +60,8 @@ __all__ = [
     "Cancelled",
     "Client",
     "Config",
+    "Connected",
+    "ConnectedPlan",
     "Denied",
     "Error",
     "Internal",
@@ -58,7 +79,7 @@ __all__ = [
     "version",
 ]
 
-Text = Union[str, bytes, int, float]
+Text = Union[str, bytes, "os.PathLike[Any]", SupportsIndex, SupportsFloat]
 
 
 class Status(enum.IntEnum):
@@ -154,6 +175,9 @@ _FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
     "ecf_client_resume": (ctypes.c_int32, [_Handle]),
     "ecf_client_set_log": (ctypes.c_int32, [_Handle, _LogFunction, ctypes.c_void_p]),
     "ecf_plan_new": (_Handle, [_Handle, ctypes.c_int32, _Words, ctypes.c_uint64]),
+    "ecf_plan_new_connected": (_Handle, [_Handle, ctypes.c_int32, _Words]),
+    "ecf_plan_poll_fd": (ctypes.c_int32, [_Handle]),
+    "ecf_plan_take_socket": (ctypes.c_int32, [_Handle]),
     "ecf_plan_next": (
         ctypes.c_int32,
         [_Handle, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)],
@@ -171,6 +195,11 @@ _FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
         ctypes.c_int32,
         [_Handle, ctypes.c_int32, _Words, _AttemptFunction, ctypes.c_void_p, _Place],
     ),
+    "ecf_delegate_connected": (
+        ctypes.c_int32,
+        [_Handle, ctypes.c_int32, _Words, _AttemptFunction, ctypes.c_void_p, _Place],
+    ),
+    "ecf_attempt_take_socket": (ctypes.c_int32, [_Handle]),
     "ecf_attempt_host": (ctypes.c_char_p, [_Handle]),
     "ecf_attempt_port": (ctypes.c_uint16, [_Handle]),
     "ecf_attempt_number": (ctypes.c_uint32, [_Handle]),
@@ -223,8 +252,15 @@ def _load() -> ctypes.CDLL:
             + "; ".join(tried)
         )
     for function, (result, arguments) in _FUNCTIONS.items():
-        getattr(library, function).restype = result
-        getattr(library, function).argtypes = arguments
+        try:
+            entry = getattr(library, function)
+        except AttributeError as error:
+            raise ImportError(
+                f"{path} is not the library that this file is for: it has no {function}; set "
+                "ECF_FAILOVER_LIBRARY to the one of the same version"
+            ) from error
+        entry.restype = result
+        entry.argtypes = arguments
     return library
 
 
@@ -232,11 +268,16 @@ _library = _load()
 
 
 def _bytes(text: Text) -> bytes:
-    if isinstance(text, bool) or not isinstance(text, (str, bytes, int, float)):
+    if isinstance(text, bool):
+        raise TypeError("text or a number is wanted, not bool")
+    if isinstance(text, (str, bytes, os.PathLike)):
+        encoded = os.fsencode(text)
+    elif hasattr(text, "__index__"):
+        encoded = str(operator.index(text)).encode()
+    elif hasattr(text, "__float__"):
+        encoded = repr(float(text)).encode()
+    else:
         raise TypeError(f"text or a number is wanted, not {type(text).__name__}")
-    if isinstance(text, (int, float)):
-        text = str(int(text)) if isinstance(text, int) else repr(float(text))
-    encoded = text if isinstance(text, bytes) else os.fsencode(text)
     if b"\0" in encoded:
         raise ValueError("a NUL inside a word")
     return encoded
@@ -276,7 +317,8 @@ class Reply:
             #: Every attempt.
             self.report: dict[str, Any] = json.loads(_library.ecf_reply_report(handle))
         finally:
-            _library.ecf_reply_free(handle)
+            freed, handle.value = ctypes.c_void_p(handle.value), None
+            _library.ecf_reply_free(freed)
 
     @property
     def text(self) -> str:
@@ -381,12 +423,13 @@ class Attempt:
 
     @property
     def timeout(self) -> float:
-        """Seconds for the whole attempt."""
+        """Seconds for the attempt."""
         return int(_library.ecf_attempt_timeout_ms(self._handle)) / 1000
 
     @property
     def cancelled(self) -> bool:
-        """Whether the command has been cancelled and the function should return soon."""
+        """Whether the function should return soon: the command has been cancelled, or the server
+        of a connection of the library's is proved to be gone."""
         return bool(_library.ecf_attempt_cancelled(self._handle))
 
     def note(self, text: Text) -> None:
@@ -394,89 +437,165 @@ class Attempt:
         _library.ecf_attempt_note(self._handle, _bytes(text))
 
 
+class Connected(Attempt):
+    """One attempt on a connection that the library has made."""
+
+    def take_socket(self) -> socket.socket:
+        """The connection, once: the caller's from now on, and non-blocking."""
+        return _socket(_library.ecf_attempt_take_socket(self._handle))
+
+
+def _socket(descriptor: int) -> socket.socket:
+    if descriptor < 0:
+        raise _error(Status.ARGUMENT, "there is no connection, or it was taken before")
+    return socket.socket(fileno=descriptor)
+
+
+def _kind(kind: Kind) -> int:
+    try:
+        return int(Kind(kind))
+    except ValueError:
+        raise _error(Status.ARGUMENT, f"{kind!r} is no Kind") from None
+
+
 def _pairs(settings: Mapping[str, Text]) -> list[bytes]:
     return [part for pair in settings.items() for part in map(_bytes, pair)]
+
+
+class _Handles:
+    """The library's handles of one client, freed when nobody uses them any more. Commands of the
+    main thread have a handle of their own, so that a signal cancels these and no others."""
+
+    def __init__(self) -> None:
+        self.main: Optional[int] = None
+        self.others: Optional[int] = _library.ecf_client_new()
+        self.main = _library.ecf_client_new()
+        if not self.main or not self.others:
+            raise MemoryError("ecf_client_new")
+        #: What ``set_log`` was given, for those who began with it.
+        self.logs: list[Any] = []
+
+    def __del__(self) -> None:
+        for handle in (self.main, self.others):
+            _library.ecf_client_free(handle)
+
+
+_T = TypeVar("_T")
+
+
+class _Task(Generic[_T]):
+    """What the main thread runs for the thread that makes its call. Running it again gives the
+    same answer again: the first may have been interrupted on its way."""
+
+    def __init__(self, function: Callable[[], _T]) -> None:
+        self._function = function
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._answer: Optional[Tuple[Optional[_T], Optional[BaseException]]] = None
+
+    def run(self) -> None:
+        if self._answer is None:
+            try:
+                self._answer = (self._function(), None)
+            except BaseException as error:  # noqa: B902 - raised again on the other thread
+                self._answer = (None, error)
+        self._answers.put(self._answer)
+
+    def answer(self) -> _T:
+        answer, error = self._answers.get()
+        if error is not None:
+            raise error
+        return answer  # type: ignore[no-any-return]
 
 
 class _Caller:
     """Calls the library so that Python's signal handlers act meanwhile: they run in the main
     thread only, and only while it is in Python. There a thread makes the call, and the main thread
-    waits for it, runs what it is asked to run, and cancels the command when a handler raises."""
+    waits for it, runs what it is asked to run, and cancels the command when a handler raises.
+
+    A handler may raise between any two steps of the main thread. So what must not be done half is
+    one call of a function in C: ``extend(map(...))`` begins a thread, or takes the next task, and
+    keeps what came of it, or does neither."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._tasks: Optional[queue.SimpleQueue[Any]] = None
-        if threading.current_thread() is threading.main_thread():
-            self._tasks = queue.SimpleQueue()
+        self._handles = client._opened()
+        self._is_main = threading.current_thread() is threading.main_thread()
+        self._tasks: queue.SimpleQueue[Optional[_Task[Any]]] = queue.SimpleQueue()
 
     def call(self, function: Any, *arguments: Any) -> None:
         """Calls ``function`` with the client's handle and ``arguments``."""
-        handle = self._client._handle
-        tasks = self._tasks
-        if tasks is None:
-            function(handle, *arguments)
+        # Both are kept until the call is over, whoever leaves before.
+        handles, tasks = self._handles, self._tasks
+        if not self._is_main:
+            function(handles.others, *arguments)
             return
 
         def body() -> None:
             try:
-                function(handle, *arguments)
+                function(handles.main, *arguments)
             finally:
                 tasks.put(None)
 
+        # One that was interrupted may have left it cancelled.
+        self._client._allow(handles)
+        thread: Deque[int] = collections.deque()
+        next_task: Deque[Optional[_Task[Any]]] = collections.deque()
         raised: Optional[BaseException] = None
-        threading.Thread(target=body, name="ecf_failover", daemon=True).start()
-        while True:
-            try:
-                task = tasks.get()
-                if task is None:
-                    break
-                task()
-            except BaseException as error:  # noqa: B902 - raised again below
-                raised = error
-                _library.ecf_client_cancel(handle)
+        is_over = False
+        try:
+            while not is_over:
+                try:
+                    if raised is not None:
+                        if not thread:
+                            break
+                        _library.ecf_client_cancel(handles.main)
+                    if not thread:
+                        thread.extend(map(_thread.start_new_thread, (body,), ((),)))
+                    while True:
+                        if not next_task:
+                            next_task.extend(map(tasks.get, (True,)))
+                        task = next_task[0]
+                        if task is None:
+                            is_over = True
+                            break
+                        task.run()
+                        next_task.clear()
+                except BaseException as error:  # noqa: B902 - raised again below
+                    raised = error
+        finally:
+            # A second signal at the very end of the first may lead here at once.
+            if thread and not is_over:
+                _library.ecf_client_cancel(handles.main)
         if raised is not None:
-            _library.ecf_client_resume(handle)
+            self._client._allow(handles)
             raise raised
 
-    def run(self, function: Callable[[], Any]) -> Any:
+    def run(self, function: Callable[[], _T]) -> _T:
         """Runs ``function`` on the thread that called, and gives what it gives."""
-        if self._tasks is None:
+        if not self._is_main:
             return function()
-        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-        def task() -> None:
-            try:
-                answers.put((function(), None))
-            except BaseException as error:  # noqa: B902 - raised again on the other thread
-                answers.put((None, error))
-
+        task = _Task(function)
         self._tasks.put(task)
-        answer, error = answers.get()
-        if error is not None:
-            raise error
-        return answer
+        return task.answer()
 
 
-class Plan:
-    """The policy as a state machine, for event loops; ``now`` is any clock in seconds."""
+class _AnyPlan:
+    """What both sorts of plans have."""
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, handles: _Handles) -> None:
         self._handle: Optional[int] = handle
+        # With the functions that the plan logs to.
+        self._handles = handles
 
     def __del__(self) -> None:
         handle, self._handle = getattr(self, "_handle", None), None
         if handle:
             _library.ecf_plan_free(handle)
 
-    def next(self, now: float) -> Tuple[Step, float]:
-        """What is to be done, and for how many seconds: the pause, or the attempt's limit."""
+    def _next(self, now_ms: int) -> Tuple[Step, float]:
         ms = ctypes.c_uint64()
-        step = _library.ecf_plan_next(self._handle, _milliseconds(now), ctypes.byref(ms))
+        step = _library.ecf_plan_next(self._handle, now_ms, ctypes.byref(ms))
         return Step(step), ms.value / 1000
-
-    def outcome(self, outcome: Outcome, now: float) -> None:
-        """Tells how the attempt ended."""
-        _library.ecf_plan_outcome(self._handle, int(outcome), _milliseconds(now))
 
     @property
     def host(self) -> str:
@@ -505,8 +624,43 @@ class Plan:
         return report
 
 
+class Plan(_AnyPlan):
+    """The policy as a state machine, for event loops; ``now`` is any clock in seconds."""
+
+    def next(self, now: float) -> Tuple[Step, float]:
+        """What is to be done, and for how many seconds: the pause, or the attempt's limit."""
+        return self._next(_milliseconds(now))
+
+    def outcome(self, outcome: Outcome, now: float) -> None:
+        """Tells how the attempt ended."""
+        _library.ecf_plan_outcome(self._handle, int(outcome), _milliseconds(now))
+
+
+class ConnectedPlan(_AnyPlan):
+    """The same with connections that the library makes, on its own clock. Ask ``next`` when a
+    pause is over and whenever the plan's descriptor is readable."""
+
+    def fileno(self) -> int:
+        """The descriptor to watch for reading, for select, selectors and ``loop.add_reader``; -1
+        where the pauses must be enough. It is the plan's: stop watching it before the plan goes."""
+        return int(_library.ecf_plan_poll_fd(self._handle))
+
+    def next(self) -> Tuple[Step, float]:
+        """What is to be done, and for how many seconds. An attempt that is under way is told
+        again: with 0 s when its server is proved to be gone."""
+        return self._next(0)
+
+    def take_socket(self) -> socket.socket:
+        """The connection of the attempt, once: the caller's from now on, and non-blocking."""
+        return _socket(_library.ecf_plan_take_socket(self._handle))
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Tells how the attempt ended."""
+        _library.ecf_plan_outcome(self._handle, int(outcome), 0)
+
+
 def _milliseconds(seconds: float) -> int:
-    return max(int(seconds * 1000), 0)
+    return max(round(seconds * 1000), 0)
 
 
 class Client:
@@ -514,17 +668,31 @@ class Client:
 
     def __init__(self, **settings: Text) -> None:
         """Reads the environment, then takes keys of ecf_failover_keys(5): ``ECF_HOST="b1"``."""
-        self._log: Any = None
-        self._handle: Optional[int] = _library.ecf_client_new()
-        if not self._handle:
-            raise MemoryError("ecf_client_new")
+        self._handles: Optional[_Handles] = _Handles()
+        # Not for long, and a signal handler may come in between.
+        self._lock = threading.RLock()
+        self._is_cancelled = False
         for key, value in settings.items():
             self.set(key, value)
 
+    def _opened(self) -> _Handles:
+        handles = self._handles
+        if handles is None:
+            raise _error(Status.ARGUMENT, "the client is closed")
+        return handles
+
+    def _allow(self, handles: _Handles) -> None:
+        """Takes back the cancel of a signal, which is nothing to ``cancel``."""
+        with self._lock:
+            if not self._is_cancelled:
+                _library.ecf_client_resume(handles.main)
+
     def close(self) -> None:
-        """Frees it; afterwards every call fails with Status.ARGUMENT."""
-        handle, self._handle = self._handle, None
-        _library.ecf_client_free(handle)
+        """Ends the commands in progress; afterwards every call fails with Status.ARGUMENT."""
+        handles, self._handles = self._handles, None
+        if handles is not None:
+            _library.ecf_client_cancel(handles.main)
+            _library.ecf_client_cancel(handles.others)
 
     def __enter__(self) -> Client:
         """For ``with``."""
@@ -539,15 +707,15 @@ class Client:
         """Frees it at the end of ``with``."""
         self.close()
 
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self.close()
-
     def set(self, key: Text, value: Text) -> None:
         """Sets a key for the commands that start from now on; '' brings back its default."""
-        status = Status(_library.ecf_client_set(self._handle, _bytes(key), _bytes(value)))
-        if status is not Status.OK:
-            raise _error(status, self._read(_library.ecf_client_refusal))
+        pair = (_bytes(key), _bytes(value))
+        handles = self._opened()
+        with self._lock:
+            status = Status(_library.ecf_client_set(handles.others, *pair))
+            if status is not Status.OK:
+                raise _error(status, self._read(_library.ecf_client_refusal))
+            _library.ecf_client_set(handles.main, *pair)
 
     def get(self, key: Text) -> str:
         """The value of a key."""
@@ -559,30 +727,47 @@ class Client:
 
     def explain(self, kind: Kind = Kind.TASK, horizon: float = 86400) -> list[str]:
         """The timetable of a command if every host refused at once; ``horizon`` in seconds."""
-        horizon_ms = int(horizon * 1000)
-        return self._read(_library.ecf_client_explain, int(kind), horizon_ms).splitlines()
+        if horizon < 0:
+            raise _error(Status.ARGUMENT, "the horizon is negative")
+        horizon_ms = _milliseconds(horizon)
+        return self._read(_library.ecf_client_explain, _kind(kind), horizon_ms).splitlines()
 
     def cancel(self) -> None:
-        """Ends every command in progress, and later ones at once, until ``resume``."""
-        _library.ecf_client_cancel(self._handle)
+        """Ends every command in progress, and later ones at once, until ``resume``. Fit for a
+        signal handler."""
+        handles = self._opened()
+        with self._lock:
+            self._is_cancelled = True
+            _library.ecf_client_cancel(handles.main)
+            _library.ecf_client_cancel(handles.others)
 
     def resume(self) -> None:
         """Allows commands again."""
-        _library.ecf_client_resume(self._handle)
+        handles = self._opened()
+        with self._lock:
+            self._is_cancelled = False
+            _library.ecf_client_resume(handles.main)
+            _library.ecf_client_resume(handles.others)
 
     def set_log(self, log: Optional[Callable[[Level, str], None]]) -> None:
         """Sends the log of the commands that start from now on to ``log``, or to nobody. It is
         called on the thread that runs the command; what it raises is dropped."""
 
         def line(_: Any, level: int, text: Optional[bytes]) -> None:
-            if log is not None:
+            if log is None:
+                return
+            try:
                 log(Level(level), _string(text))
+            except Exception:  # noqa: B902 - a log ends no command
+                pass
 
-        before = self._log
-        self._log = _LogFunction(line) if log is not None else _LogFunction()
-        _library.ecf_client_set_log(self._handle, self._log, None)
-        # Commands that are in progress keep the function that they started with.
-        self._logs = [*getattr(self, "_logs", []), before]
+        handles = self._opened()
+        function = _LogFunction(line) if log is not None else _LogFunction()
+        with self._lock:
+            # Commands and plans that are in progress keep the function that they began with.
+            handles.logs.append(function)
+            _library.ecf_client_set_log(handles.main, function, None)
+            _library.ecf_client_set_log(handles.others, function, None)
 
     def task(self, *words: Text, check: bool = True) -> Reply:
         """Sends a task command: the words of ecflow_client's command line."""
@@ -601,37 +786,56 @@ class Client:
     ) -> Reply:
         """Lets the library decide where, when and how often ``attempt`` is called. What it
         raises ends the command and is raised here again."""
+        return self._delegate(_library.ecf_delegate, Attempt, kind, attempt, check, settings)
+
+    def delegate_connected(
+        self,
+        kind: Kind,
+        attempt: Callable[[Connected], Outcome],
+        check: bool = True,
+        **settings: Text,
+    ) -> Reply:
+        """The same with connections that the library makes: ``attempt`` takes the socket and
+        speaks first on it."""
+        function = _library.ecf_delegate_connected
+        return self._delegate(function, Connected, kind, attempt, check, settings)
+
+    def _delegate(
+        self,
+        function: Any,
+        given: Callable[[int], Any],
+        kind: Kind,
+        attempt: Callable[[Any], Outcome],
+        check: bool,
+        settings: Mapping[str, Text],
+    ) -> Reply:
         raised: list[BaseException] = []
         here = _Caller(self)
 
         def run(_: Any, handle: int) -> int:
             try:
-                return int(here.run(lambda: attempt(Attempt(handle))))
+                return int(here.run(lambda: attempt(given(handle))))
             except BaseException as error:  # noqa: B902 - C cannot carry it
                 raised.append(error)
                 return int(Outcome.FATAL)
 
-        place = ctypes.c_void_p()
-        here.call(
-            _library.ecf_delegate,
-            int(kind),
-            _words(_pairs(settings)),
-            _AttemptFunction(run),
-            None,
-            ctypes.byref(place),
-        )
-        reply = Reply(place)
+        arguments = (_kind(kind), _words(_pairs(settings)), _AttemptFunction(run), None)
+        reply = self._reply(here, function, *arguments)
         if raised:
             raise raised[0]
         return self._judged(reply, check)
 
     def plan(self, kind: Kind, now: float, **settings: Text) -> Plan:
         """A delegated command as a state machine that starts at ``now``, in seconds."""
-        pairs = _words(_pairs(settings))
-        handle = _library.ecf_plan_new(self._handle, int(kind), pairs, _milliseconds(now))
-        if not handle:
-            raise _error(Status.ARGUMENT, "the client is closed")
-        return Plan(handle)
+        handles, pairs = self._opened(), _words(_pairs(settings))
+        now_ms = _milliseconds(now)
+        return Plan(_library.ecf_plan_new(handles.others, _kind(kind), pairs, now_ms), handles)
+
+    def plan_connected(self, kind: Kind, **settings: Text) -> ConnectedPlan:
+        """The same with connections that the library makes; it starts now."""
+        handles, pairs = self._opened(), _words(_pairs(settings))
+        plan = _library.ecf_plan_new_connected(handles.others, _kind(kind), pairs)
+        return ConnectedPlan(plan, handles)
 
     async def delegate_async(
         self,
@@ -640,27 +844,87 @@ class Client:
         check: bool = True,
         **settings: Text,
     ) -> Plan:
-        """The same as ``delegate`` for asyncio: awaits ``attempt(host, port, seconds)``."""
+        """The same as ``delegate`` for asyncio: awaits ``attempt(host, port, seconds)``. One that
+        has not ended by then, or when the command is cancelled, is cancelled, and counts as
+        unconfirmed."""
         plan = self.plan(kind, time.monotonic(), **settings)
-        while True:
-            step, seconds = plan.next(time.monotonic())
+        step, seconds = plan.next(time.monotonic())
+        while step in (Step.ATTEMPT, Step.WAIT):
             if step is Step.ATTEMPT:
-                outcome = await attempt(plan.host, plan.port, seconds)
+                running = asyncio.ensure_future(attempt(plan.host, plan.port, seconds))
+
+                def left() -> float:
+                    step, seconds = plan.next(time.monotonic())
+                    return seconds if step is Step.ATTEMPT else 0
+
+                outcome = await _bounded(running, left, None)
                 plan.outcome(outcome, time.monotonic())
-            elif step is Step.WAIT:
-                # A cancel from elsewhere is seen at the next step.
-                await asyncio.sleep(min(max(seconds, 0.001), 0.1))
             else:
-                break
+                # A cancel from elsewhere is seen at the next step.
+                await asyncio.sleep(min(max(seconds, 0.001), _GLANCE))
+            step, seconds = plan.next(time.monotonic())
+        self._end(plan, check)
+        return plan
+
+    async def delegate_connected_async(
+        self,
+        kind: Kind,
+        speak: Callable[[socket.socket, str, int, float], Awaitable[Outcome]],
+        check: bool = True,
+        **settings: Text,
+    ) -> ConnectedPlan:
+        """The same as ``delegate_connected`` for asyncio: awaits ``speak(sock, host, port,
+        seconds)`` for each connection, for ``loop.sock_sendall`` or ``asyncio.open_connection(
+        sock=...)``. ``speak`` closes it. One that has not ended by then, when its server is gone, or
+        when the command is cancelled, is cancelled, and counts as unconfirmed."""
+        plan = self.plan_connected(kind, **settings)
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+        descriptor = plan.fileno()
+        if descriptor >= 0:
+            loop.add_reader(descriptor, news.set)
+        try:
+            step, seconds = plan.next()
+            while step in (Step.ATTEMPT, Step.WAIT):
+                news.clear()
+                if step is Step.ATTEMPT:
+                    taken = plan.take_socket()
+                    running = asyncio.ensure_future(speak(taken, plan.host, plan.port, seconds))
+
+                    def left() -> float:
+                        news.clear()
+                        step, seconds = plan.next()
+                        return seconds if step is Step.ATTEMPT else 0
+
+                    plan.outcome(await _bounded(running, left, news))
+                else:
+                    await _any_of(news, seconds)
+                step, seconds = plan.next()
+        finally:
+            if descriptor >= 0:
+                loop.remove_reader(descriptor)
+        self._end(plan, check)
+        return plan
+
+    @staticmethod
+    def _end(plan: _AnyPlan, check: bool) -> None:
         if check and plan.status is not Status.OK:
             raise _error(plan.status, plan.report["summary"])
-        return plan
 
     def _send(self, function: Any, words: tuple[Text, ...], check: bool) -> Reply:
         argv = [_bytes(word) for word in words]
+        reply = self._reply(_Caller(self), function, len(argv), _words(argv))
+        return self._judged(reply, check)
+
+    @staticmethod
+    def _reply(here: _Caller, function: Any, *arguments: Any) -> Reply:
         place = ctypes.c_void_p()
-        _Caller(self).call(function, len(argv), _words(argv), ctypes.byref(place))
-        return self._judged(Reply(place), check)
+        try:
+            here.call(function, *arguments, ctypes.byref(place))
+            return Reply(place)
+        except BaseException:
+            # Whatever it says, nobody will read it.
+            _library.ecf_reply_free(place)
+            raise
 
     @staticmethod
     def _judged(reply: Reply, check: bool) -> Reply:
@@ -669,15 +933,56 @@ class Client:
         return reply
 
     def _read(self, function: Any, *arguments: Any) -> str:
+        handle = self._opened().others
         needed = ctypes.c_size_t(1024)
         while True:
             buffer = ctypes.create_string_buffer(max(needed.value, 1))
             size = len(buffer)
             status = Status(
-                function(self._handle, *arguments, buffer, size, ctypes.byref(needed))
+                function(handle, *arguments, buffer, size, ctypes.byref(needed))
             )
             if status is not Status.TOO_SMALL:
                 break
         if status is not Status.OK:
             raise _error(status, _string(buffer.value) or "refused")
         return _string(buffer.value)
+
+
+#: How often somebody looks for a cancel where nothing tells of it, in seconds.
+_GLANCE = 0.02
+
+
+async def _any_of(news: asyncio.Event, seconds: float) -> None:
+    """Waits for news, and not longer than this."""
+    try:
+        await asyncio.wait_for(news.wait(), max(seconds, 0))
+    except asyncio.TimeoutError:
+        pass
+
+
+async def _bounded(
+    running: "asyncio.Future[Outcome]",
+    left: Callable[[], float],
+    news: Optional[asyncio.Event],
+) -> Outcome:
+    """Awaits an attempt as long as ``left`` says that there are seconds left; it is asked again
+    when there is news, or from time to time."""
+    try:
+        while not running.done():
+            seconds = left()
+            if seconds <= 0:
+                running.cancel()
+                await asyncio.wait({running})
+                break
+            if news is None:
+                await asyncio.wait({running}, timeout=min(seconds, _GLANCE))
+                continue
+            told = asyncio.ensure_future(news.wait())
+            await asyncio.wait(
+                {running, told}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            told.cancel()
+    except BaseException:
+        running.cancel()
+        raise
+    return Outcome.UNCONFIRMED if running.cancelled() else Outcome(running.result())
