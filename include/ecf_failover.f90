@@ -463,6 +463,7 @@ contains
     character(kind=c_char), allocatable, target :: buffer(:)
     integer(c_size_t) :: needed
     integer :: status
+    character(len=:), allocatable :: message
     allocate (buffer(1024))
     do
       status = int(c_client_get(this%handle, trim(key)//c_null_char, c_loc(buffer), &
@@ -473,7 +474,9 @@ contains
     end do
     text = ''
     if (status == ecf_ok) text = string_at(c_loc(buffer))
-    call tell(this, status, trim(key)//': an unknown key, or a secret one', stat, errmsg)
+    message = trim(key)//': an unknown key, or a secret one'
+    if (.not. c_associated(this%handle)) message = 'the client is not open'
+    call tell(this, status, message, stat, errmsg)
   end subroutine client_get
 
   subroutine client_init(this, remote_id, stat, errmsg)
@@ -545,6 +548,7 @@ contains
     call send_words(this, '--meter='//name, digits, stat=stat, errmsg=errmsg)
   end subroutine client_meter
 
+  !> A text that begins like an option of ecflow_client's ('--meter=m') is taken for one, as there.
   subroutine client_label(this, name, text, stat, errmsg)
     class(ecf_client), intent(inout) :: this
     character(len=*), intent(in) :: name, text
@@ -563,7 +567,8 @@ contains
   end subroutine client_wait
 
   !> `action` is 'active', 'aborted', 'complete', 'no_of_aborted' or 'reset'; `answer` gets the step,
-  !> or the number of aborted ones; '<NULL>' when the queue is at its end.
+  !> or the number of aborted ones ('' where there are none, as ecflow_client prints nothing then);
+  !> '<NULL>' when the queue is at its end.
   subroutine client_queue(this, name, action, step, path, answer, stat, errmsg)
     class(ecf_client), intent(inout) :: this
     character(len=*), intent(in) :: name, action

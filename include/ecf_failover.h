@@ -314,7 +314,8 @@ typedef void (*ecf_log_fn)(void *user, int32_t level, const char *line);
 /**
  * Makes one attempt to deliver the command to ecf_attempt_host and ecf_attempt_port, within
  * ecf_attempt_timeout_ms, and returns an ecf_outcome. Called on the thread that called
- * ecf_delegate or ecf_delegate_connected, with no lock held; it may use any handle. It must not throw or longjmp.
+ * ecf_delegate or ecf_delegate_connected, with no lock held; it may use any handle. It must not
+ * throw or longjmp.
  */
 typedef int32_t (*ecf_attempt_fn)(void *user, struct ecf_attempt *attempt);
 
@@ -425,7 +426,8 @@ ecf_status ecf_client_explain(const struct ecf_client *client,
 /**
  * Ends every command in progress on this client within 50 ms, and every later one at once,
  * with ECF_ERR_CANCELLED, until ecf_client_resume. A confirmed reply that is already there
- * beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a
+ * beats it, and so does ECF_ERR_UNKNOWN_OUTCOME; what ends before anything is sent (a wrong word,
+ * NO_ECF, --help) ends as it does without. May be called from any thread and from a
  * signal handler: it touches atomics, and makes a system call for each command that waits.
  *
  * @return ECF_OK; ECF_ERR_ARGUMENT for NULL.
@@ -513,12 +515,12 @@ ecf_status ecf_delegate(struct ecf_client *client,
  * ecf_delegate with connections that the library makes: it looks names up, connects to hosts and
  * addresses as the profile says (in profile fast to several beside each other), and calls the
  * callback when a connection is there. Take it by ecf_attempt_take_socket, speak first on it, and
- * return the outcome; TLS, HTTP, frames and replies are the callback's. Hosts that could not be
- * connected to cost no call; the report has them all.
+ * return the outcome; TLS, HTTP, frames and replies are the callback's. A host that cannot be
+ * connected to costs no call, and is in the report like the others.
  *
- * ECF_OUTCOME_NOT_SENT is right until the kernel has taken the last byte of the request. In the time
- * ecf_attempt_timeout_ms connecting is not counted (ECF_FAILOVER_CONNECT_TIMEOUT, ECF_CONNECT_TIMEOUT
- * bound it): it is for TLS, the request and the reply.
+ * ECF_OUTCOME_NOT_SENT is right until the kernel has taken the last byte of the request, a failed
+ * TLS handshake included. Connecting has limits of its own (ECF_FAILOVER_CONNECT_TIMEOUT,
+ * ECF_CONNECT_TIMEOUT): ecf_attempt_timeout_ms is for what follows.
  *
  * @param kind, settings, user, reply  as in ecf_delegate
  * @param attempt  called for each connection, on the thread that called this
@@ -556,10 +558,11 @@ uint32_t ecf_attempt_number(const struct ecf_attempt *attempt);
 
 /**
  * How many milliseconds the attempt may take, counted from the start of the callback; 0 for NULL.
- * In ecf_delegate for connecting and the reply (ECF_CONNECT_TIMEOUT, ECF_FAILOVER_REPLY_TIMEOUT), in
- * ecf_delegate_connected for what follows the connection (ECF_FAILOVER_REPLY_TIMEOUT,
- * ECF_CONNECT_TIMEOUT). In profile fast the reply has ECF_FAILOVER_SILENCE at most; all is cut to what
- * is left of the command's deadline.
+ * In ecf_delegate it is for connecting and the reply (ECF_CONNECT_TIMEOUT,
+ * ECF_FAILOVER_REPLY_TIMEOUT), in ecf_delegate_connected for what follows the connection
+ * (ECF_FAILOVER_REPLY_TIMEOUT, else ECF_CONNECT_TIMEOUT, else 190 s for a task command, 60 s for a
+ * user command, 10 s for a ping). In profile fast a reply has ECF_FAILOVER_SILENCE at most. All is
+ * cut to what is left of the command's deadline.
  *
  * @since 0.1.0
  */
@@ -570,8 +573,7 @@ uint64_t ecf_attempt_timeout_ms(const struct ecf_attempt *attempt);
  * ecf_delegate_connected with profile fast, another connection has proved that the server is gone
  * (answer ECF_OUTCOME_UNCONFIRMED then if the request had left whole, else ECF_OUTCOME_NOT_SENT).
  * The proof is looked for when this is asked, so a callback that waits for a reply asks every 20 to
- * 200 ms; it costs no system call as long as there is nothing to look for. Any thread may ask, while
- * the callback runs.
+ * 200 ms. Mostly that costs no system call. Any thread may ask while the callback runs.
  *
  * @since 0.1.0
  */
@@ -579,8 +581,8 @@ int32_t ecf_attempt_cancelled(const struct ecf_attempt *attempt);
 
 /**
  * The connection of this attempt, in ecf_delegate_connected: a connected TCP socket, non-blocking,
- * close-on-exec, of number 3 or above, on which nothing was sent or received. It is the caller's from
- * now on, who closes it. One that is not taken is closed when the callback returns.
+ * close-on-exec, of number 3 or above, on which nothing was sent or received. It is the caller's
+ * from now on, who closes it. One that is not taken is closed when the callback returns.
  *
  * @return -1 for NULL, when it was taken before, and in ecf_delegate.
  *
@@ -617,11 +619,12 @@ struct ecf_plan *ecf_plan_new(struct ecf_client *client,
 
 /**
  * The same with connections that the library makes, as in ecf_delegate_connected: names, several
- * hosts and addresses beside each other, and the memory of dead hosts, all without blocking. Where
- * ecf_plan_next says ECF_PLAN_ATTEMPT the connection is there: take it by ecf_plan_take_socket, speak
- * first on it, and tell the outcome by ecf_plan_outcome. Its clock is the library's: the times
- * that its functions are passed are ignored. Any number of such plans may live in one thread; each
- * has one descriptor, the connections that it is just making, and now and then a timer.
+ * hosts and addresses beside each other, the memory of dead hosts, and nothing blocks. Where
+ * ecf_plan_next says ECF_PLAN_ATTEMPT the connection is there: take it by ecf_plan_take_socket,
+ * speak first on it, and tell the outcome by ecf_plan_outcome. Its clock is the library's: the
+ * times that its functions are passed are ignored. Any number of such plans may live in one thread;
+ * each has a descriptor (ecf_plan_poll_fd), the connections that it is making, and in profile fast
+ * a timer once a reply is waited for.
  *
  * @param kind      an ecf_kind
  * @param settings  as in ecf_delegate
@@ -634,14 +637,14 @@ struct ecf_plan *ecf_plan_new_connected(struct ecf_client *client,
                                         const char *const *settings);
 
 /**
- * A descriptor that is readable when the plan has news: call ecf_plan_next then, before the pause is
- * over. It is the same for the whole life of a plan, but in a child that was forked meanwhile: there
- * it is another one after the first ecf_plan_next. Watch it by poll, epoll, or whatever an event loop
- * has for readable descriptors; do not read it, and do not close it: ecf_plan_free does, so stop
- * watching it before. A cancel of the client makes it readable, too.
+ * A descriptor that is readable when the plan has news: call ecf_plan_next then, before the pause
+ * is over, and while an attempt is under way, too. A cancel of the client is news. It is the same
+ * for the whole life of a plan (only a child that was forked meanwhile gets one of its own, by its
+ * first ecf_plan_next). Watch it by poll, epoll, or what an event loop has for readable
+ * descriptors; do not read it. ecf_plan_free closes it: stop watching it before.
  *
- * @return -1 for NULL, for a plan of ecf_plan_new, and where the system had no descriptor left (or has
- *         no epoll): then the pauses are short, and need nothing else.
+ * @return -1 for NULL, for a plan of ecf_plan_new, and where the system had no descriptor left or
+ *         has no epoll; then the pauses that ecf_plan_next tells are short, and are enough.
  *
  * @since 0.1.0
  */
@@ -666,16 +669,15 @@ int32_t ecf_plan_take_socket(struct ecf_plan *plan);
  * @param ms  gets, for ECF_PLAN_ATTEMPT, how long the attempt may take; for ECF_PLAN_WAIT, how
  *            long to wait before the next call; else 0. Milliseconds; may be NULL.
  * @return an ecf_step. While an attempt is under way it is ECF_PLAN_ATTEMPT again, with what
- *         is left of its time: in a plan of ecf_plan_new_connected nothing as soon as another
- *         connection has proved that the server is gone; end the attempt then. After ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the
- *         outcome of that attempt may still be told: a confirmed reply beats a cancel.
+ *         is left of its time; that is 0, too, when in a plan of ecf_plan_new_connected another
+ *         connection has proved that the server is gone: end the attempt then. After
+ *         ecf_client_cancel it is ECF_PLAN_GIVE_UP at once, and the outcome of that attempt may
+ *         still be told: a confirmed reply beats a cancel.
  *         ECF_PLAN_GIVE_UP for NULL, so that no loop goes on for ever.
  *
  * @since 0.1.0
  */
-int32_t ecf_plan_next(struct ecf_plan *plan,
-                      uint64_t now_ms,
-                      uint64_t *ms);
+int32_t ecf_plan_next(struct ecf_plan *plan, uint64_t now_ms, uint64_t *ms);
 
 /**
  * The host of the attempt, or of the last one, an address of IPv6 without brackets; the

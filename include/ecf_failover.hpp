@@ -301,6 +301,16 @@ public:
             throw std::bad_alloc();
         }
     }
+    Client(Client&&) noexcept = default;
+    /// The handle goes before the log that it writes to.
+    Client& operator=(Client&& other) noexcept {
+        if (this != &other) {
+            handle_ = std::move(other.handle_);
+            log_ = std::move(other.log_);
+        }
+        return *this;
+    }
+    ~Client() = default;
 
     /// The handle, for what this layer does not have. It stays this object's.
     ecf_client* get() noexcept { return handle_.get(); }
@@ -315,6 +325,9 @@ public:
             throw Error(status, "ecf_failover: " + refusal());
         }
     }
+    /// A null pointer, or 0 for one, is no value.
+    void set(std::string_view key, std::nullptr_t value) = delete;
+    void set(std::string_view key, int value) = delete;
     /// A key whose value is in seconds; a negative one is refused.
     void set(std::string_view key, std::chrono::milliseconds value) {
         const std::uint64_t count = detail::not_negative(value, key);
@@ -329,7 +342,7 @@ public:
             detail::read(text, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
                 return ecf_client_refusal(handle_.get(), buffer, capacity, needed);
             });
-        return status == Status::ok ? text : "a client that was moved from";
+        return status == Status::ok ? text : moved_from;
     }
 
     Status try_get(std::string_view key, std::string& value) const {
@@ -342,8 +355,9 @@ public:
         std::string value;
         const Status status = try_get(key, value);
         if (status != Status::ok) {
-            throw Error(status, "ecf_failover: " + std::string(key) +
-                                    ": an unknown key, or a secret one");
+            throw Error(status, handle_ ? "ecf_failover: " + std::string(key) +
+                                              ": an unknown key, or a secret one"
+                                        : moved_from);
         }
         return value;
     }
@@ -351,10 +365,11 @@ public:
     /// Every problem of the configuration and the hostfile, one a line; empty when all is well.
     std::string check() const {
         std::string text;
-        detail::read(text, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
-            return ecf_client_check(handle_.get(), buffer, capacity, needed);
-        });
-        return text;
+        const Status status =
+            detail::read(text, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
+                return ecf_client_check(handle_.get(), buffer, capacity, needed);
+            });
+        return status == Status::ok ? text : moved_from + std::string("\n");
     }
 
     /// The timetable of a command if every host refused at once.
@@ -367,7 +382,7 @@ public:
                 return ecf_client_explain(handle_.get(), number, most, buffer, capacity, needed);
             });
         if (status != Status::ok) {
-            throw Error(status, text);
+            throw Error(status, text.empty() ? "ecf_failover: " + refusal() : text);
         }
         return text;
     }
@@ -440,6 +455,7 @@ private:
     friend class Plan;
     friend class ConnectedPlan;
     using Log = std::function<void(int, std::string_view)>;
+    static constexpr const char* moved_from = "a client that was moved from";
 
     using Delegate = decltype(&ecf_delegate);
     template <typename Given, typename F>

@@ -441,14 +441,18 @@ class Connected(Attempt):
     """One attempt on a connection that the library has made."""
 
     def take_socket(self) -> socket.socket:
-        """The connection, once: the caller's from now on, and non-blocking."""
+        """The connection, once: the caller's from now on, and non-blocking (``settimeout`` makes
+        it wait)."""
         return _socket(_library.ecf_attempt_take_socket(self._handle))
 
 
 def _socket(descriptor: int) -> socket.socket:
     if descriptor < 0:
         raise _error(Status.ARGUMENT, "there is no connection, or it was taken before")
-    return socket.socket(fileno=descriptor)
+    taken = socket.socket(fileno=descriptor)
+    # So it is; now the object knows, too.
+    taken.setblocking(False)
+    return taken
 
 
 def _kind(kind: Kind) -> int:

@@ -16,6 +16,9 @@ impl Client {
             lines.extend(memory_place::problem(settings));
         }
         lines.extend(settings.surprises());
+        if settings.no_ecf {
+            lines.push("NO_ECF is set (empty counts, too): no command is sent".into());
+        }
         lines.extend(hostlist::inspect(settings, settings.port).problems);
         lines.extend(never_used(settings, Kind::Task));
         let native = native::problems(settings, &self.shared.sender);

@@ -2,7 +2,7 @@
 
 use super::delegate::delegated_limit;
 use super::refusal::usable;
-use super::without_backups::never_used;
+use super::without_backups::{is_for, never_used};
 use super::{Client, hostlist};
 use crate::config::{Profile, Sending, Settings};
 use crate::model::{Kind, Millis, Repeat, Status, without_repeats};
@@ -11,8 +11,8 @@ use crate::policy::{Connections, Ecflow, Fast, FastRules, Policy, Rules, timetab
 impl Client {
     /// The timetable of a command if every host refused at once, up to `horizon` milliseconds:
     /// a line for each attempt, `seconds host:port`, and one for the end, `seconds - status`.
-    /// After 20,000 attempts the last line is `and so on`. Where the hostfile is never used, a line
-    /// that begins with `#` says why.
+    /// After 20,000 attempts the last line is `and so on`. Lines that begin with `#` say why the
+    /// hostfile is never used, or what is wrong with it.
     ///
     /// # Errors
     /// The problems of the configuration, one a line.
@@ -21,14 +21,16 @@ impl Client {
         let settings = configuration.settings();
         if settings.no_ecf {
             let text = format!("{} - {}\n", seconds(0), Status::Ok.name());
-            return Ok(text + &remark(settings, kind));
+            return Ok(text + &remarks(settings, kind, &hostlist::Look::default()));
         }
         let sending = Sending {
             is_native: false,
             is_task: kind == Kind::Task,
         };
         usable(&configuration, sending).map_err(|refusal| format!("{}\n", refusal.message))?;
-        let backups = hostlist::inspect(settings, settings.port).list;
+        let look = hostlist::inspect(settings, settings.port);
+        let remarks = remarks(settings, kind, &look);
+        let backups = look.list;
         let whole = delegated_limit(settings, kind);
         let primary = settings.primary();
         let (mut policy, backups): (Box<dyn Policy>, _) = match settings.profile {
@@ -68,13 +70,25 @@ impl Client {
             None if table.is_cut => text.push_str("and so on\n"),
             None => {}
         }
-        Ok(text + &remark(settings, kind))
+        Ok(text + &remarks)
     }
 }
 
-fn remark(settings: &Settings, kind: Kind) -> String {
-    let why = never_used(settings, kind);
-    why.map(|why| format!("# {why}\n")).unwrap_or_default()
+fn remarks(settings: &Settings, kind: Kind, look: &hostlist::Look) -> String {
+    let lines: Vec<_> = match never_used(settings, kind) {
+        Some(never) => vec![never],
+        None if !is_for(settings, kind) => Vec::new(),
+        None => {
+            let empty = look
+                .why_empty
+                .iter()
+                .map(|why| format!("no backups: {why}"));
+            let is_told = |problem: &&String| look.why_empty.as_ref() != Some(*problem);
+            let problems = look.problems.iter().filter(is_told).cloned();
+            empty.chain(problems).collect()
+        }
+    };
+    lines.iter().map(|line| format!("# {line}\n")).collect()
 }
 
 fn seconds(millis: Millis) -> String {

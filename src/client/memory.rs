@@ -113,6 +113,17 @@ impl Memory {
         self.problem.as_deref()
     }
 
+    /// Why it is not on the node, though there is a directory for it.
+    pub(super) fn failure(&self, store: &Store) -> Option<String> {
+        match &self.kept {
+            Place::Node { file, .. } if store.is_unwritable() => Some(format!(
+                "{}: cannot be written; the node's memory is kept in the handle",
+                file.path().display()
+            )),
+            _ => None,
+        }
+    }
+
     /// Which one it is, for the report.
     pub(super) fn told(&self, store: &Store) -> String {
         match &self.kept {

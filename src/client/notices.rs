@@ -1,8 +1,9 @@
 //! What a person is told on stderr while a command does not get through: which lines, and when.
 //!
-//! A line when a host fails first and when it fails for another reason, one when a command of
-//! which something was told is delivered, and one when a signal ends it; and never more than
-//! one in ten seconds. What is left out is told later, if it is still so.
+//! A line when a host fails first and when it fails for another reason, one when the hostfile has
+//! something to wonder at, one when a command of which something was told is delivered, and one
+//! when a signal ends it; and never more than one in ten seconds. What is left out is told later,
+//! if the command still goes on and it is still so.
 
 use crate::model::{AttemptResult, Endpoint, Fault, Millis, Outcome};
 
@@ -24,6 +25,8 @@ pub(super) struct Notices {
     last: Option<Trouble>,
     /// Whether it is still to be told.
     is_news: bool,
+    /// What is to be told of the hostfile.
+    remark: Option<String>,
 }
 
 /// What makes two failures the same.
@@ -39,6 +42,8 @@ struct Trouble {
 pub(super) enum Next<'a> {
     /// Nothing until this time.
     Pause(Millis),
+    /// Nothing until the end.
+    End,
     /// This host is tried.
     Try(&'a Endpoint),
     /// This host has been asked already.
@@ -66,6 +71,14 @@ impl Notices {
             told: Vec::new(),
             last: None,
             is_news: false,
+            remark: None,
+        }
+    }
+
+    /// There is something to tell of the hostfile, where it is wanted; told at the next occasion.
+    pub(super) fn remark(&mut self, remark: String) {
+        if self.is_on {
+            self.remark = Some(remark);
         }
     }
 
@@ -91,7 +104,8 @@ impl Notices {
 
     /// The command goes on; gives the line to be told.
     pub(super) fn goes_on(&mut self, now: Millis, next: &Next<'_>) -> Option<String> {
-        if !self.is_news || !self.may_tell(now) {
+        let is_wanted = self.is_news || self.remark.is_some();
+        if !is_wanted || !self.may_tell(now) {
             return None;
         }
         let Trouble {
@@ -99,13 +113,17 @@ impl Notices {
             reason,
             words,
         } = self.last.as_ref()?;
+        let remark = self.remark.take();
+        let trouble = self.is_news.then(|| format!("{host}: {words}"));
+        let told: Vec<_> = trouble.into_iter().chain(remark).collect();
         let next = match next {
             Next::Pause(until) => format!("next try in {}", span(until.saturating_sub(now))),
+            Next::End => "no time for another try".to_owned(),
             Next::Try(other) if *other == host => "trying again".to_owned(),
             Next::Try(other) => format!("trying {other}"),
             Next::Await(other) => format!("waiting for {other}"),
         };
-        let line = format!("{host}: {words}; {next}{}", self.limit);
+        let line = format!("{}; {next}{}", told.join("; "), self.limit);
         self.told.retain(|(other, _)| other != host);
         self.told.push((host.clone(), *reason));
         self.is_news = false;
@@ -267,6 +285,32 @@ mod tests {
         assert!(failing.goes_on(1_000, &Next::Pause(11_000)).is_some());
         let line = failing.interrupted(301_000, &primary);
         let wanted = "after 5 min; it waited for p:3141 (Connection refused)";
+        assert_eq!(line.as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn what_is_to_be_told_of_the_hostfile_goes_with_a_failure_or_alone() {
+        let (mut first, primary) = (notices(), host("p"));
+        first.ended(&primary, &refused());
+        assert!(first.goes_on(1_000, &Next::Pause(11_000)).is_some());
+        first.ended(&primary, &refused());
+        first.remark("no backups: /h: No such file or directory (ECF_HOSTFILE)".into());
+        assert_eq!(
+            first.goes_on(5_000, &Next::Pause(15_000)),
+            None,
+            "too early"
+        );
+        let line = first.goes_on(11_000, &Next::Pause(21_000));
+        let wanted = "no backups: /h: No such file or directory (ECF_HOSTFILE); next try in 10 s, ";
+        assert!(line.is_some_and(|line| line.starts_with(wanted)));
+        first.ended(&primary, &refused());
+        assert_eq!(first.goes_on(21_000, &Next::Pause(31_000)), None, "once");
+        let mut short = Notices::new(true, 0, Some((3_000, Some("ECF_TIMEOUT"))));
+        short.remark("h:1: why".into());
+        short.ended(&primary, &refused());
+        let line = short.goes_on(0, &Next::End);
+        let wanted = "p:3141: Connection refused; h:1: why; no time for another try, giving up \
+                      after 3 s (ECF_TIMEOUT)";
         assert_eq!(line.as_deref(), Some(wanted));
     }
 

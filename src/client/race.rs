@@ -278,6 +278,7 @@ impl Race {
                 self.session.ended(speaking.host, fault, result, now);
             }
         }
+        self.session.settle();
     }
 
     /// A caller has spoken for itself, which tells no more than the outcome, its words, and the

@@ -6,11 +6,7 @@ use crate::model::{Kind, Status};
 /// Why no command of this kind ever goes to the hosts of the hostfile that there is.
 pub(super) fn never_used(settings: &Settings, kind: Kind) -> Option<String> {
     settings.hostfile.as_ref()?;
-    let may_leave = match settings.hostfile_policy {
-        HostfilePolicy::All => kind != Kind::Ping,
-        HostfilePolicy::Task => kind == Kind::Task,
-        HostfilePolicy::None => false,
-    };
+    let may_leave = is_for(settings, kind) && kind != Kind::Ping;
     let reason = if settings.no_ecf {
         "NO_ECF is set (empty counts, too)"
     } else if settings.hostfile_policy == HostfilePolicy::None {
@@ -21,6 +17,15 @@ pub(super) fn never_used(settings: &Settings, kind: Kind) -> Option<String> {
         return None;
     };
     Some(format!("the hostfile is never used, because {reason}"))
+}
+
+/// Whether the hostfile is for commands of this kind.
+pub(super) fn is_for(settings: &Settings, kind: Kind) -> bool {
+    match settings.hostfile_policy {
+        HostfilePolicy::All => true,
+        HostfilePolicy::Task => kind == Kind::Task,
+        HostfilePolicy::None => false,
+    }
 }
 
 /// Why a command of this kind that ended so had no backups; `looked` is what a look at the hostfile
@@ -41,7 +46,7 @@ pub(super) fn why(
     if let Some(never) = never_used(settings, kind) {
         return Some(never);
     }
-    let is_for_this_kind = kind == Kind::Task || settings.hostfile_policy == HostfilePolicy::All;
+    let is_for_this_kind = is_for(settings, kind);
     match (&settings.hostfile, looked) {
         // Who gives no hostfile expects no backups; who cancels knows what he did.
         (Some(_), _) if !is_for_this_kind && status != Status::Cancelled => Some(

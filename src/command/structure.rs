@@ -49,9 +49,10 @@ pub(super) fn node(text: &[u8], shows: Shows, place: Place) -> Vec<u8> {
     let is_suite = text.trim_ascii_start().starts_with(b"suite ");
     let mut printer = Printer::new(content, usize::from(!is_suite));
     printer.print(text);
+    let externs = printer.externs();
     let body = printer.text;
     match (content, is_suite, place) {
-        (Content::Structure, true, Place::Alone) => [VERSION, &body, END].concat(),
+        (Content::Structure, true, Place::Alone) => [VERSION, &externs, &body, END].concat(),
         (Content::Migration, true, Place::Alone) => {
             [b"defs_state MIGRATE\n", &body[..], b"\n"].concat()
         }
@@ -214,21 +215,16 @@ impl Printer {
         self.text.push(b'\n');
     }
 
-    /// A line for each node that is named from the root and is not here, and for what is meant
-    /// of it.
+    /// A line for each reference from the root to a node, or to something of a node, that is not
+    /// here.
     fn externs(&self) -> Vec<u8> {
-        let mut missing = BTreeSet::new();
-        for reference in &self.references {
+        let is_here = |reference: &&Vec<u8>| {
             let node = reference.split(|&byte| byte == b':').next();
-            let node = node.unwrap_or_default();
-            if !self.paths.contains(node) {
-                missing.insert(node);
-                missing.insert(reference);
-            }
-        }
-        let lines = missing.iter();
-        lines
-            .flat_map(|path| [b"extern ", *path, b"\n"].concat())
+            self.paths.contains(node.unwrap_or_default())
+        };
+        let missing = self.references.iter().filter(|one| !is_here(one));
+        missing
+            .flat_map(|path| [b"extern ", path.as_slice(), b"\n"].concat())
             .collect()
     }
 }
@@ -295,7 +291,6 @@ mod tests {
     #[test]
     fn the_structure_has_no_state_and_the_layout_of_a_file() {
         let wanted = "#5.9.2\n\
-            extern /other/t\n\
             extern /other/t:ev\n\
             suite s\n  \
               edit A 'one # two'\n  \

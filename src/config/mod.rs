@@ -41,6 +41,9 @@ pub enum KeyError {
     /// The key is not in the table. What it was given is not told: it may be a password.
     #[error("{0} is not a key of ecf_failover; ecf_failover_keys(5) lists them all")]
     Unknown(String),
+    /// Key and value are in one. The value is not told.
+    #[error("{0}=... is key and value in one; give the key alone, and its value apart")]
+    KeyAndValue(String),
     /// The value cannot be used; what was set before stays.
     #[error(transparent)]
     Value(#[from] BadValue),
@@ -200,7 +203,10 @@ fn find(key: &[u8]) -> Result<usize, KeyError> {
         .ok_or_else(|| {
             // What stands behind a "=" is a value.
             let name = key.split(|&b| b == b'=').next().unwrap_or_default();
-            KeyError::Unknown(quoted(name))
+            match name.len() < key.len() {
+                true => KeyError::KeyAndValue(quoted(name)),
+                false => KeyError::Unknown(quoted(name)),
+            }
         })
 }
 

@@ -14,9 +14,12 @@ pub(super) type Why = String;
 
 /// Seconds, 0 included.
 pub(super) fn seconds(text: &[u8]) -> Result<Millis, Why> {
-    let seconds = number(text).filter(|seconds| (0.0..=LONGEST_SECONDS).contains(seconds));
+    let seconds = number(text).filter(|seconds| *seconds >= 0.0);
     let seconds =
         seconds.ok_or("not a duration; give seconds as 0 or a positive number, like 10 or 0.5")?;
+    if seconds > LONGEST_SECONDS {
+        return Err("too long; give 1e15 seconds at the most".into());
+    }
     // Up to the next millisecond: a caller never gets less than what was asked.
     #[expect(
         clippy::cast_possible_truncation,
@@ -29,9 +32,12 @@ pub(super) fn seconds(text: &[u8]) -> Result<Millis, Why> {
 
 /// Seconds, but not 0.
 pub(super) fn positive_seconds(text: &[u8]) -> Result<Millis, Why> {
-    let seconds = seconds(text).ok().filter(|millis| *millis > 0);
-    seconds
-        .ok_or_else(|| "not a duration; give seconds as a positive number, like 10 or 0.5".into())
+    const WANTED: &str = "not a duration; give seconds as a positive number, like 10 or 0.5";
+    match seconds(text) {
+        Ok(0) => Err(WANTED.into()),
+        Err(_) if number(text).is_none_or(|seconds| seconds < 0.0) => Err(WANTED.into()),
+        other => other,
+    }
 }
 
 /// The longest duration, 31 million years: far beyond any use and far below overflow.

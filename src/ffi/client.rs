@@ -221,7 +221,8 @@ pub unsafe extern "C" fn ecf_client_explain(
 
 /// Ends every command in progress on this client within 50 ms, and every later one at once,
 /// with ECF_ERR_CANCELLED, until ecf_client_resume. A confirmed reply that is already there
-/// beats it, and so does ECF_ERR_UNKNOWN_OUTCOME. May be called from any thread and from a
+/// beats it, and so does ECF_ERR_UNKNOWN_OUTCOME; what ends before anything is sent (a wrong word,
+/// NO_ECF, --help) ends as it does without. May be called from any thread and from a
 /// signal handler: it touches atomics, and makes a system call for each command that waits.
 ///
 /// @return ECF_OK; ECF_ERR_ARGUMENT for NULL.

@@ -76,6 +76,7 @@ impl Course {
                         cure: Cure::Retry,
                     };
                     session.outcome(result, *now_ms);
+                    session.settle();
                 }
                 is_attempting
             }

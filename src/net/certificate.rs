@@ -16,6 +16,10 @@ pub(super) enum Distrust {
         "the server's certificate is not the one in {0}, nor signed by an authority there that is valid today"
     )]
     Other(String),
+    #[error(
+        "the server's certificate is not the one in {0}, and an authority there has {1}, whose signatures are not verified: make a new key and certificate for it, RSA of 2048 bits or more or EC P-256, and sign the server's with it"
+    )]
+    Authority(String, String),
     #[error("the server's certificate has expired")]
     Expired,
     #[error("the server's certificate is not yet valid (by this machine's clock)")]

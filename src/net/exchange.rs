@@ -212,9 +212,12 @@ impl Conversation<'_, '_, '_> {
                     self.wait(For::Writing, silence).map_err(stopped)?;
                 }
                 Err(why) => {
-                    let described = self.channel.describe(&why).what;
-                    let errno = fault::errno(&why);
-                    return Err(failed(Stage::Write, Sent::No, errno, words(&described)));
+                    let described = self.channel.describe(&why);
+                    let (errno, what) = (fault::errno(&why), words(&described.what));
+                    return Err(AttemptResult {
+                        cure: described.cure,
+                        ..failed(Stage::Write, Sent::No, errno, what)
+                    });
                 }
             }
         }
@@ -273,11 +276,12 @@ impl Conversation<'_, '_, '_> {
                         .map_err(|stop| unread(stop, receiver))?;
                 }
                 Err(why) => {
-                    let described = self.channel.describe(&why).what;
-                    return Err(unusable(
-                        fault::errno(&why),
-                        with_progress(&described, receiver),
-                    ));
+                    let described = self.channel.describe(&why);
+                    let what = with_progress(&described.what, receiver);
+                    return Err(AttemptResult {
+                        cure: described.cure,
+                        ..unusable(fault::errno(&why), what)
+                    });
                 }
             }
         }

@@ -9,13 +9,15 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
     OtherError, RootCertStore, SignatureScheme,
@@ -136,8 +138,28 @@ impl Verifier {
                 }
                 CertificateError::NotValidForName
                 | CertificateError::NotValidForNameContext { .. } => Distrust::Name,
-                _ => Distrust::Other(self.source.clone()),
+                _ => self.not_known(),
             },
+            _ => self.not_known(),
+        }
+    }
+}
+
+impl Verifier {
+    /// Neither the server's certificate is here, nor one that has signed it, as far as signatures
+    /// can be verified.
+    fn not_known(&self) -> Distrust {
+        let now = UnixTime::now();
+        let is_alone = self.certificates.len() == 1;
+        let mut authorities = self.certificates.iter();
+        let doubt = authorities.find_map(|one| {
+            let may_sign = certificate::may_sign(one, is_alone, now);
+            may_sign
+                .then(|| certificate::check_key(one).err())
+                .flatten()
+        });
+        match doubt {
+            Some(Distrust::Key(fault)) => Distrust::Authority(self.source.clone(), fault),
             _ => Distrust::Other(self.source.clone()),
         }
     }
@@ -230,6 +252,24 @@ impl ServerCertVerifier for Verifier {
 pub(super) struct TlsStream {
     connection: ClientConnection,
     stream: TcpStream,
+    client: Arc<NoCertificate>,
+}
+
+/// What this client has to show, and whether a server has asked for it.
+#[derive(Debug, Default)]
+struct NoCertificate {
+    was_asked: AtomicBool,
+}
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.was_asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 /// As much plain text as goes into one record.
@@ -241,8 +281,15 @@ impl TlsStream {
         trust: &Trust,
         endpoint: &Endpoint,
     ) -> Result<Self, AttemptResult> {
-        match ClientConnection::new(Arc::clone(&trust.config), server_name(&endpoint.host)) {
-            Ok(connection) => Ok(Self { connection, stream }),
+        let client = Arc::new(NoCertificate::default());
+        let mut config = ClientConfig::clone(&trust.config);
+        config.client_auth_cert_resolver = client.clone();
+        match ClientConnection::new(Arc::new(config), server_name(&endpoint.host)) {
+            Ok(connection) => Ok(Self {
+                connection,
+                stream,
+                client,
+            }),
             Err(why) => Err(failed(Stage::Tls, Sent::No, 0, why.to_string())),
         }
     }
@@ -332,7 +379,11 @@ impl Channel for TlsStream {
     }
 
     fn describe(&self, why: &io::Error) -> Described {
-        describe(why, self.connection.is_handshaking())
+        let phase = Phase {
+            is_handshaking: self.connection.is_handshaking(),
+            was_asked: self.client.was_asked.load(Ordering::Relaxed),
+        };
+        describe(why, phase)
     }
 
     fn hint_at_silent_end(&self) -> &'static str {
@@ -371,12 +422,24 @@ const NO_TLS: &str = "TLS was spoken to servers that do not speak it";
 const NOTHING_IN_COMMON: &str = "servers have no version or cipher of TLS in common with us";
 /// What is spoken here, and what is not.
 const OUR_CIPHERS: &str = "this client speaks TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305; \
-    not DHE, RSA key exchange, CBC, nor TLS before 1.2; with keys of RSA, EC P-256 and P-384, and Ed25519: \
-    enable one of these at the server";
+    not DHE, RSA key exchange, CBC, nor TLS before 1.2; with keys of RSA, EC P-256 and P-384, and Ed25519, \
+    exchanged by X25519, P-256 or P-384: enable one of these at the server";
 const WANTS_CERTIFICATE: &str = "servers want certificates of clients";
 
+/// How far a connection is.
+#[derive(Clone, Copy)]
+struct Phase {
+    is_handshaking: bool,
+    /// For a certificate of this client.
+    was_asked: bool,
+}
+
 /// What an error means, in words, and whether a retry could help.
-fn describe(why: &io::Error, is_handshaking: bool) -> Described {
+fn describe(why: &io::Error, phase: Phase) -> Described {
+    let Phase {
+        is_handshaking,
+        was_asked,
+    } = phase;
     let plain = |cure, what: String| Described { what, cure };
     let Some(inner) = why.get_ref().and_then(|inner| inner.downcast_ref()) else {
         return plain(Cure::Retry, why.to_string());
@@ -393,6 +456,15 @@ fn describe(why: &io::Error, is_handshaking: bool) -> Described {
             Cure::Nobody(NO_TLS),
             format!("the server speaks no TLS, or another protocol ({inner})"),
         ),
+        // By TLS 1.2 this is how a server says that it wants one.
+        rustls::Error::AlertReceived(
+            AlertDescription::HandshakeFailure
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateRequired,
+        ) if was_asked => plain(
+            Cure::Nobody(WANTS_CERTIFICATE),
+            "the server wants a certificate of the client, which no client of ecFlow has: let it take clients without one".to_owned(),
+        ),
         rustls::Error::AlertReceived(
             alert @ (AlertDescription::HandshakeFailure
             | AlertDescription::ProtocolVersion
@@ -408,10 +480,6 @@ fn describe(why: &io::Error, is_handshaking: bool) -> Described {
             format!(
                 "the server has no version or cipher of TLS in common with this client ({why:?}): {OUR_CIPHERS}"
             ),
-        ),
-        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => plain(
-            Cure::Nobody(WANTS_CERTIFICATE),
-            "the server wants a certificate of the client, which no client of ecFlow has: let it take clients without one".to_owned(),
         ),
         rustls::Error::AlertReceived(alert) => plain(
             Cure::Retry,

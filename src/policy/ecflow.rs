@@ -20,9 +20,11 @@ use crate::config::WhenAlive;
 use crate::health::SharedHealth;
 use crate::model::{Event, HostIndex, Limit, Millis, Outcome, Repeat, Status};
 
-/// Pauses are whole as long as every host to come still gets this time after them, or half of its
-/// share.
+/// Where the timetable does not fit, pauses are whole as long as every host to come still gets this
+/// time after them, or half of its share.
 const ENOUGH: Millis = 5_000;
+/// An attempt that fails with less than this part of its host's share left has used it up.
+const REST: Millis = 8;
 
 /// The state machine of profile `ecflow` for one command.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Ecflow {
     untried: usize,
     /// Until when this host has its share of the time that there is for those.
     share_ends: Millis,
+    /// Whether the pauses of the timetable were found not to fit once.
+    is_tight: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +53,8 @@ enum State {
     /// It is being made, and must be over at this time.
     UnderWay {
         until: Millis,
-        /// That is the end of the host's share.
-        is_cut: bool,
+        /// How much of that is left when the host has had its share, where it has one.
+        rest: Option<Millis>,
     },
     /// Nothing happens before this time.
     Paused {
@@ -97,6 +101,7 @@ impl Ecflow {
             has_changed_host: false,
             untried: 0,
             share_ends: now,
+            is_tight: false,
             rules,
         }
     }
@@ -112,7 +117,7 @@ impl Ecflow {
         };
         self.state = State::UnderWay {
             until: self.now.saturating_add(limit),
-            is_cut: limit < whole,
+            rest: (limit < whole).then_some(limit / REST),
         };
         Action::Attempt {
             host: self.host,
@@ -136,13 +141,11 @@ impl Ecflow {
         self.share_ends = self.now.saturating_add(self.share());
     }
 
-    /// Whether all pauses until the last host is reached leave time for all of them, if they
-    /// refuse. `retries` is how often this host is still to be asked.
-    fn pauses_fit(&self, retries: u32) -> bool {
+    /// All pauses until the last host is reached, if they refuse, and what each should have after
+    /// them. `retries` is how often this host is still to be asked.
+    fn pauses(&self, retries: u32, enough: Millis) -> Millis {
         let untried = self.untried as Millis;
-        let Some(others) = untried.checked_sub(1) else {
-            return true;
-        };
+        let others = untried.saturating_sub(1);
         let tries = u64::from(self.rules.attempts - 1)
             .saturating_mul(others)
             .saturating_add(retries.into());
@@ -150,19 +153,38 @@ impl Ecflow {
         let pauses = [
             tries.saturating_mul(self.rules.retry_period),
             changes.saturating_mul(self.rules.host_period),
-            untried.saturating_mul(ENOUGH.min(self.share() / 2)),
+            untried.saturating_mul(enough),
         ];
-        let needed = pauses.into_iter().fold(0, Millis::saturating_add);
-        needed <= self.limits.left_for_hosts(self.now)
+        pauses.into_iter().fold(0, Millis::saturating_add)
     }
 
-    /// A pause of this length, or what of it this host's share allows.
-    fn cut(&self, period: Millis, retries: u32) -> Millis {
-        if self.pauses_fit(retries) {
+    /// A pause of this length, or what of it this host's share allows. A limit that the timetable
+    /// reaches every host within cuts none.
+    fn cut(&mut self, period: Millis, retries: u32) -> Millis {
+        let left = self.limits.left_for_hosts(self.now);
+        self.is_tight |= self.pauses(retries, 0) >= left;
+        let enough = ENOUGH.min(self.share() / 2);
+        let fit = !self.is_tight || self.pauses(retries, enough) <= left;
+        if fit || self.untried == 0 {
             return period;
         }
         let left = self.share_ends.saturating_sub(self.now);
         period.min(left / (Millis::from(retries) + 1))
+    }
+
+    /// The pause before another try at this host: shorter where it is the only host, and its tries
+    /// would not fit.
+    fn retry_period(&mut self) -> Millis {
+        let retries = Millis::from(self.tries_left);
+        let period = self.rules.retry_period;
+        let left = self.limits.left(self.now);
+        match self.rules.route {
+            Route::Primary(_) if period.saturating_mul(retries) >= left => {
+                period.min((left / (retries + 1)).max(1))
+            }
+            Route::Primary(_) => period,
+            Route::OneLap(_) | Route::Laps => self.cut(period, self.tries_left),
+        }
     }
 
     /// The server is alive and will be asked again; no try is used up or given back.
@@ -175,14 +197,13 @@ impl Ecflow {
         // Whoever answered has still to be found if this one goes away.
         self.untried = self.hosts.map_or(0, |hosts| hosts - 1);
         self.begin_share();
-        let period = self.cut(self.rules.wait_period(), 1).max(1);
-        self.pause(period, Then::TrySameHost);
+        self.pause(self.rules.wait_period(), Then::TrySameHost);
     }
 
     fn use_up_try(&mut self) {
         self.tries_left = self.tries_left.saturating_sub(1);
         if self.tries_left > 0 {
-            let period = self.cut(self.rules.retry_period, self.tries_left);
+            let period = self.retry_period();
             if period > 0 {
                 return self.pause(period, Then::TrySameHost);
             }
@@ -258,11 +279,12 @@ impl Ecflow {
     }
 
     fn attempted(&mut self, outcome: Outcome, now: Millis) {
-        let State::UnderWay { until, is_cut } = self.state else {
+        let State::UnderWay { until, rest } = self.state else {
             return;
         };
         self.advance(now);
-        let has_had_its_share = is_cut && self.now >= until;
+        let left = until.saturating_sub(self.now);
+        let has_had_its_share = rest.is_some_and(|rest| left <= rest);
         let is_late = self.limits.are_over_after(outcome, self.now);
         match outcome {
             Outcome::Ok => self.state = State::Over(Status::Ok),
@@ -327,6 +349,10 @@ impl Policy for Ecflow {
             State::Over(end) => Some(end),
             _ => None,
         }
+    }
+
+    fn gives_up_at(&self) -> Millis {
+        self.limits.at()
     }
 
     fn first_limit(&self) -> Limit {

@@ -55,6 +55,11 @@ fn a_limit_that_the_timetable_reaches_everybody_in_changes_nothing() {
         seen,
         [(0, 0), (10_000, 0), (10_000, 1), (20_000, 1), (50_000, 2)]
     );
+    // It may be as near as this; below it the pauses are cut.
+    for (limit, last) in [("50.5", 50_000), ("55", 50_000), ("50", 29_166)] {
+        let seen = reached(rules(Kind::Task, &[("ECF_TIMEOUT", limit)]), 2, |_| true);
+        assert_eq!(seen.last(), Some(&(last, 2)), "{limit}: {seen:?}");
+    }
     // Attempts that take their time leave less for pauses.
     let short = || rules(Kind::Task, &[("ECF_TIMEOUT", "60")]);
     assert_eq!(
@@ -109,9 +114,33 @@ fn after_a_wait_every_host_has_its_share_again() {
     script.answer(Outcome::Unconfirmed, 2_500);
     assert_eq!(script.attempt(), Ok((2_500, 1, 2_500)));
     script.answer(Outcome::Wait, 0);
-    assert_eq!(script.attempt(), Ok((3_750, 1, 1_875)), "asked again");
-    script.answer(Outcome::Unconfirmed, 1_875);
-    assert_eq!(script.attempt(), Ok((5_625, 0, 1_875)), "until 7.5 s");
+    assert_eq!(script.attempt(), Ok((5_000, 1, 1_250)), "asked again");
+    script.answer(Outcome::Unconfirmed, 1_250);
+    assert_eq!(script.attempt(), Ok((6_250, 0, 1_250)), "until 7.5 s");
+}
+
+#[test]
+fn a_server_that_asks_to_wait_is_asked_every_retry_period_however_many_backups_there_are() {
+    for (limit, backups) in [("60", 20), ("20", 2), ("25", 2)] {
+        let mut script = Script::new(rules(Kind::Task, &[("ECF_TIMEOUT", limit)]), backups);
+        for poll in 0..20 {
+            let (at, host, _) = script.attempt().unwrap_or((0, 99, 0));
+            assert_eq!((at, host), (poll * 10_000, 0), "{limit}");
+            script.answer(Outcome::Wait, 0);
+        }
+    }
+}
+
+#[test]
+fn a_host_that_fails_just_before_its_share_ends_has_had_it() {
+    let mut script = Script::new(rules(Kind::Task, &[("ECF_TIMEOUT", "200")]), 2);
+    for host in [0, 1] {
+        let (_, at, limit) = script.attempt().unwrap_or((0, 99, 1));
+        assert_eq!(at, host);
+        script.answer(Outcome::Unconfirmed, limit - 1);
+    }
+    let last = script.attempt();
+    assert!(last.is_ok_and(|(at, host, limit)| at < 164_000 && host == 2 && limit > 36_000));
 }
 
 proptest! {

@@ -351,10 +351,22 @@ fn pauses_and_attempts_are_cut_to_fit_the_deadline() {
     assert_eq!(script.attempt(), Ok((11_000, 0, 4_000)));
     script.answer(Outcome::Unconfirmed, 4_000);
     assert_eq!(script.attempt(), Err((15_000, Status::Timeout)));
-    let mut script = Script::new(rules(Kind::User, &[("ECF_TIMEOUT", "5")]), 0);
-    assert!(script.attempt().is_ok());
-    script.answer(Outcome::NotSent, 0);
-    assert_eq!(script.attempt(), Err((5_000, Status::Timeout)));
+}
+
+#[test]
+fn all_tries_at_the_only_host_are_made_in_a_short_time_too() {
+    for (kind, more, end) in [
+        (Kind::User, "", Status::Unreachable),
+        (Kind::Task, "1", Status::Denied),
+    ] {
+        let settings = [("ECF_TIMEOUT", "5"), ("ECF_DENIED", more)];
+        let mut script = Script::new(rules(kind, &settings), 1);
+        assert!(script.attempt().is_ok());
+        script.answer(Outcome::NotSent, 0);
+        assert_eq!(script.attempt(), Ok((2_500, 0, 2_500)));
+        script.answer(Outcome::NotSent, 0);
+        assert_eq!(script.attempt(), Err((2_500, end)));
+    }
 }
 
 #[test]

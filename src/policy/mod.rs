@@ -81,6 +81,8 @@ pub trait Policy: Send {
     fn record(&mut self, event: Event, now: Millis, health: &mut dyn SharedHealth);
     /// How it ends, once that is certain: it may still have something to do for others.
     fn verdict(&self) -> Option<Status>;
+    /// When it gives up, as things are.
+    fn gives_up_at(&self) -> Millis;
     /// The limit that it reaches first, as things are; the one that has ended it after
     /// [`Status::Timeout`].
     fn first_limit(&self) -> Limit;

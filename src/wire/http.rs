@@ -117,6 +117,8 @@ pub struct HttpReader {
     state: State,
     /// Bytes that cannot be understood before more come: the head, or a chunk's line.
     pending: Vec<u8>,
+    /// The length of the interim replies that came before.
+    heads_before: usize,
     received: usize,
     status: u16,
     words: Vec<u8>,
@@ -131,6 +133,7 @@ impl HttpReader {
             limit,
             state: State::Head,
             pending: Vec::new(),
+            heads_before: 0,
             received: 0,
             status: 0,
             words: Vec::new(),
@@ -273,6 +276,12 @@ impl HttpReader {
         let status = reply.code.unwrap_or(0);
         if (100..200).contains(&status) && status != 101 {
             self.pending.clear();
+            self.heads_before += size;
+            if self.heads_before > LARGEST_HEAD {
+                return Err(format!(
+                    "more than {LARGEST_HEAD} bytes of interim replies ({status}) came before the reply"
+                ));
+            }
             return Ok(behind);
         }
         let reason = reply.reason.unwrap_or_default();

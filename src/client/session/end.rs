@@ -38,6 +38,9 @@ impl Session {
         if self.settings().profile == Profile::Fast {
             // Perhaps it could not be written meanwhile.
             self.report.remembers(self.memory.told(&self.shared.memory));
+            if let Some(why) = self.memory.failure(&self.shared.memory) {
+                self.report.warn(&why);
+            }
         }
         if status == Status::Ok {
             self.settle_job();

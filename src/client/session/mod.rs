@@ -246,6 +246,7 @@ impl Session {
         let next = match *action {
             Action::Wait { until } => match self.under_way.last() {
                 Some(attempt) => Next::Await(&attempt.endpoint),
+                None if until >= self.policy.gives_up_at() => Next::End,
                 None => Next::Pause(until),
             },
             Action::Attempt { host, .. } | Action::Connect { host } => Next::Try(&self.hosts[host]),
@@ -284,6 +285,13 @@ impl Session {
                 Level::Debug,
                 format_args!("hostfile.read backups={}", look.list.len()),
             );
+        }
+        if look.is_news {
+            let empty = look.why_empty.iter();
+            let empty = empty.map(|why| format!("no backups: {why} (ECF_HOSTFILE)"));
+            if let Some(first) = empty.chain(look.problems.iter().cloned()).next() {
+                self.notices.remark(first);
+            }
         }
         self.no_backups = look.why_empty;
         let mut hosts = vec![self.hosts[0].clone()];
@@ -325,6 +333,13 @@ impl Session {
         self.end_attempt(attempt.host, result);
         self.record(Event::Attempted(outcome), self.now);
         self.judge_again();
+    }
+
+    /// Ends it at once where what was told last leaves nothing to be done.
+    pub(crate) fn settle(&mut self) {
+        if self.policy.verdict().is_some() {
+            self.next(self.now);
+        }
     }
 
     /// A connection could not be made.

@@ -4,16 +4,24 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem;
 use std::os::unix::ffi::OsStringExt;
-use std::sync::OnceLock;
+use std::ptr::NonNull;
+use std::sync::{Once, OnceLock};
 
 /// Functions of bash, and of the C library.
 pub(super) struct Host {
     get_string_value: Option<GetStringValue>,
     signal_is_trapped: Option<SignalIsTrapped>,
     pub(super) run_pending_traps: Option<RunPendingTraps>,
+    /// The text of each trap, by the number of its signal.
+    trap_list: Option<NonNull<*const c_char>>,
     pub(super) sigaction: Option<Sigaction>,
     pub(super) raise: Option<Raise>,
 }
+
+// SAFETY: functions, and an array of bash's, which is one thread.
+unsafe impl Send for Host {}
+// SAFETY: as above.
+unsafe impl Sync for Host {}
 
 type GetStringValue = unsafe extern "C" fn(*const c_char) -> *const c_char;
 type SignalIsTrapped = unsafe extern "C" fn(c_int) -> c_int;
@@ -38,6 +46,7 @@ impl Host {
                     .map(|found| mem::transmute::<*mut c_void, SignalIsTrapped>(found)),
                 run_pending_traps: symbol(c"run_pending_traps")
                     .map(|found| mem::transmute::<*mut c_void, RunPendingTraps>(found)),
+                trap_list: symbol(c"trap_list").and_then(|found| NonNull::new(found.cast())),
                 sigaction: symbol(c"sigaction")
                     .map(|found| mem::transmute::<*mut c_void, Sigaction>(found)),
                 raise: symbol(c"raise").map(|found| mem::transmute::<*mut c_void, Raise>(found)),
@@ -58,6 +67,41 @@ impl Host {
             let value = get_string_value(name.as_ptr());
             (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes().to_vec())
         }
+    }
+
+    /// Whether the trap of a signal has the word `return` in its own text.
+    pub(super) fn trap_returns(&self, signal: c_int) -> bool {
+        let (Some(list), Ok(at)) = (self.trap_list, usize::try_from(signal)) else {
+            return false;
+        };
+        // SAFETY: bash has a place for every signal: 0 stands for the default, 1 for ignored; all
+        // else is a text.
+        let text = unsafe {
+            let text = *list.as_ptr().add(at);
+            if text.addr() <= 1 {
+                return false;
+            }
+            CStr::from_ptr(text).to_bytes()
+        };
+        let mut words = text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        words.any(|word| word == b"return")
+    }
+
+    /// Keeps this library loaded until the process ends.
+    pub(super) fn keep_loaded(&self) {
+        static KEPT: Once = Once::new();
+        KEPT.call_once(|| {
+            // SAFETY: an all-zero Dl_info is valid, and the address is one of this library's; what
+            // dladdr tells stays as long as the library.
+            unsafe {
+                let mut info: libc::Dl_info = mem::zeroed();
+                let own = symbol as *const c_void;
+                if libc::dladdr(own, &raw mut info) != 0 && !info.dli_fname.is_null() {
+                    let flags = libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+                    libc::dlopen(info.dli_fname, flags);
+                }
+            }
+        });
     }
 
     /// Whether the script has a trap for a signal that the shell has a handler for.

@@ -8,7 +8,7 @@
 use std::ffi::c_int;
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -52,6 +52,13 @@ static ENDED_BY: AtomicI32 = AtomicI32::new(0);
 static CAME: AtomicU64 = AtomicU64::new(0);
 /// Those that do not end the command.
 static PASSING: AtomicU64 = AtomicU64::new(0);
+/// Those whose traps wait for the end of the command.
+static DEFERRED: AtomicU64 = AtomicU64::new(0);
+/// What would have ended the command, had it not come while a trap ran; 0 before.
+static CAME_IN_TRAP: AtomicI32 = AtomicI32::new(0);
+/// The shell's handlers of those that end a command, while a trap runs; 0: none.
+static SHELLS: [AtomicUsize; LAST as usize + 1] =
+    [const { AtomicUsize::new(0) }; LAST as usize + 1];
 /// Those that are taken, and what the shell did with them.
 static TAKEN: Mutex<Vec<Action>> = Mutex::new(Vec::new());
 
@@ -80,7 +87,7 @@ impl Drop for Taken<'_> {
         let host = Host::of_this_process();
         give_back(host);
         ENDED_BY.store(0, Ordering::SeqCst);
-        hand_over(host);
+        hand_over(host, u64::MAX);
     }
 }
 
@@ -95,23 +102,93 @@ pub(super) fn ended_by() -> Option<u8> {
 ///
 /// A trap may end the shell, and then bash does not come back: it jumps past this call and those
 /// that led to it. Nothing is left then that points into them, and no lock is held; what they
-/// own is kept until the process ends, which is next.
+/// own is kept until the process ends, which is next. One that holds a `return`, by which bash
+/// jumps as well, waits for the end of the command.
 fn run_traps() {
     if ended_by().is_some() {
         return;
     }
     let host = Host::of_this_process();
+    let Some(run_pending_traps) = host.run_pending_traps else {
+        return;
+    };
+    // A trap may unload the builtin.
+    host.keep_loaded();
     let client = CLIENT.load(Ordering::SeqCst);
     give_back(host);
     // A command in a trap is one of its own.
-    let ended_by = ENDED_BY.swap(0, Ordering::SeqCst);
-    hand_over(host);
-    if let Some(run_pending_traps) = host.run_pending_traps {
-        // SAFETY: bash's own thread, in a builtin, where bash itself calls this function.
-        unsafe { run_pending_traps() };
-    }
-    ENDED_BY.store(ended_by, Ordering::SeqCst);
+    ENDED_BY.store(0, Ordering::SeqCst);
+    let came_before = CAME_IN_TRAP.swap(0, Ordering::SeqCst);
+    let watched = watch_ends(host);
+    hand_over(host, !DEFERRED.load(Ordering::SeqCst));
+    // SAFETY: bash's own thread, in a builtin, where bash itself calls this function.
+    unsafe { run_pending_traps() };
+    unwatch_ends(host, watched);
+    let end = CAME_IN_TRAP.swap(came_before, Ordering::SeqCst);
     take(host, client);
+    if end != 0 {
+        // The shell has got it already.
+        ENDED_BY.store(end, Ordering::SeqCst);
+        // SAFETY: the client of the call that waits, as in `on_signal`.
+        if let Some(client) = unsafe { client.as_ref() } {
+            client.cancel();
+        }
+    }
+}
+
+/// While a trap runs, its signals are the shell's; that one which ends a command came is noticed
+/// all the same.
+fn watch_ends(host: &Host) -> Vec<Action> {
+    let Some(sigaction) = host.sigaction else {
+        return Vec::new();
+    };
+    let ends = (1..=LAST).filter(|signal| !LEFT.contains(signal) && !FAULTS.contains(signal));
+    let mut watched = Vec::new();
+    for signal in ends.filter(|signal| !WARNINGS.contains(signal)) {
+        // SAFETY: an all-zero sigaction is valid, and the handler does what a handler may.
+        unsafe {
+            let mut shells: libc::sigaction = mem::zeroed();
+            if sigaction(signal, ptr::null(), &raw mut shells) != 0
+                || matches!(shells.sa_sigaction, libc::SIG_IGN | libc::SIG_DFL)
+                || shells.sa_sigaction == passed_on as *const () as libc::sighandler_t
+                || !host.is_trapped(signal)
+            {
+                continue;
+            }
+            SHELLS[signal as usize].store(shells.sa_sigaction, Ordering::SeqCst);
+            let mut ours = shells;
+            ours.sa_sigaction = passed_on as *const () as libc::sighandler_t;
+            sigaction(signal, &raw const ours, ptr::null_mut());
+            watched.push(Action { signal, shells });
+        }
+    }
+    watched
+}
+
+fn unwatch_ends(host: &Host, watched: Vec<Action>) {
+    let Some(sigaction) = host.sigaction else {
+        return;
+    };
+    for Action { signal, shells } in watched {
+        // SAFETY: what was there before, unless the trap has changed it.
+        unsafe {
+            let mut now: libc::sigaction = mem::zeroed();
+            sigaction(signal, ptr::null(), &raw mut now);
+            if now.sa_sigaction == passed_on as *const () as libc::sighandler_t {
+                sigaction(signal, &raw const shells, ptr::null_mut());
+            }
+        }
+    }
+}
+
+extern "C" fn passed_on(signal: c_int) {
+    CAME_IN_TRAP.store(signal, Ordering::SeqCst);
+    let shells = SHELLS[signal as usize].load(Ordering::SeqCst);
+    if shells != 0 {
+        // SAFETY: the handler that bash had installed, which takes the number of a signal.
+        let handler: extern "C" fn(c_int) = unsafe { mem::transmute(shells) };
+        handler(signal);
+    }
 }
 
 fn take(host: &Host, client: *mut Client) {
@@ -120,6 +197,7 @@ fn take(host: &Host, client: *mut Client) {
     };
     CLIENT.store(client, Ordering::SeqCst);
     PASSING.store(0, Ordering::SeqCst);
+    DEFERRED.store(0, Ordering::SeqCst);
     let mut taken = TAKEN.lock();
     for signal in (1..=LAST).filter(|signal| !LEFT.contains(signal)) {
         // SAFETY: all-zero sigactions are valid, and the handler does what a handler may.
@@ -138,6 +216,9 @@ fn take(host: &Host, client: *mut Client) {
             }
             if is_trapped && WARNINGS.contains(&signal) {
                 PASSING.fetch_or(bit(signal), Ordering::SeqCst);
+                if host.trap_returns(signal) {
+                    DEFERRED.fetch_or(bit(signal), Ordering::SeqCst);
+                }
             }
             let mut ours: libc::sigaction = mem::zeroed();
             ours.sa_sigaction = on_signal as *const () as libc::sighandler_t;
@@ -160,9 +241,9 @@ fn give_back(host: &Host) {
     CLIENT.store(ptr::null_mut(), Ordering::SeqCst);
 }
 
-/// Gives the shell the signals that came.
-fn hand_over(host: &Host) {
-    let came = CAME.swap(0, Ordering::SeqCst);
+/// Gives the shell those of these signals that came.
+fn hand_over(host: &Host, which: u64) {
+    let came = CAME.fetch_and(!which, Ordering::SeqCst) & which;
     for signal in (1..=LAST).filter(|signal| came & bit(*signal) != 0) {
         if let Some(raise) = host.raise {
             // SAFETY: a number of a signal.
@@ -177,6 +258,9 @@ fn bit(signal: c_int) -> u64 {
 
 extern "C" fn on_signal(signal: c_int) {
     CAME.fetch_or(bit(signal), Ordering::SeqCst);
+    if DEFERRED.load(Ordering::SeqCst) & bit(signal) != 0 {
+        return;
+    }
     let passes = PASSING.load(Ordering::SeqCst) & bit(signal) != 0;
     if !passes {
         ENDED_BY.store(signal, Ordering::SeqCst);

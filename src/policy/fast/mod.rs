@@ -380,6 +380,10 @@ impl Policy for Fast {
         }
     }
 
+    fn gives_up_at(&self) -> Millis {
+        self.limits.at()
+    }
+
     fn first_limit(&self) -> Limit {
         self.limits.limit()
     }

@@ -312,7 +312,7 @@ void handles_move() {
     first.set_log([](int, std::string_view) {});
     first.cancel();
     first.resume();
-    CHECK(first.check().empty());
+    CHECK(first.check() == "a client that was moved from\n");
 
     Reply reply = third.try_delegate(Kind::task, confirm);
     const std::string_view report = reply.report();

@@ -1,7 +1,9 @@
 """The Python module against a real server (argv: its port) and a port that refuses."""
 
 import asyncio
+import gc
 import os
+import pathlib
 import pickle
 import signal
 import sys
@@ -131,6 +133,111 @@ with Client(ECF_HOST="127.0.0.1", ECF_PORT=int(refused), ECF_NAME="/s/f/t", ECF_
     assert plan.status is Status.IN_PROGRESS
     plan.outcome(Outcome.NOT_SENT, 1)
     assert plan.next(1)[0] is ecf_failover.Step.WAIT and plan.report["attempts_made"] == 1
+
+# A signal at any moment of a command: it is raised, the command ends, and nothing hangs or crashes.
+class Struck(Exception):
+    pass
+
+
+def strike(*_):
+    raise Struck
+
+
+signal.signal(signal.SIGUSR2, strike)
+main = threading.main_thread().ident
+struck = 0
+for microseconds in range(0, 60_000, 150):
+    with Client(ECF_HOST="127.0.0.1", ECF_PORT=refused, ECF_NAME="/s/f/t", ECF_PASS="x") as ecf:
+        ecf.set("ECF_TIMEOUT", 0.03)
+        shot = threading.Timer(microseconds / 1e6, signal.pthread_kill, (main, signal.SIGUSR2))
+        try:
+            shot.start()
+            try:
+                ecf.task("--event=e")
+            except ecf_failover.Timeout:
+                pass
+            shot.join()
+        except Struck:
+            struck += 1
+assert struck > 100, struck
+signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+# It ends the command of the main thread and no other, and no cancel of the program's own.
+with Client(ECF_HOST="127.0.0.1", ECF_PORT=refused, ECF_NAME="/s/f/t", ECF_PASS="x") as ecf:
+    ecf.set("ECF_TIMEOUT", 1.5)
+    others = []
+    other = threading.Thread(target=lambda: others.append(ecf.task("--event=e", check=False)))
+    other.start()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    expect(KeyboardInterrupt, ecf.task, "--event=e")
+    other.join()
+    assert others[0].status is Status.TIMEOUT
+    threading.Timer(0.2, ecf.cancel).start()
+    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
+    expect(ecf_failover.Cancelled, ecf.task, "--event=e")
+    try:
+        time.sleep(5)
+    except KeyboardInterrupt:
+        pass
+    expect(ecf_failover.Cancelled, ecf.task, "--event=e")
+    ecf.resume()
+
+    # A plan keeps what it logs to, and the handle that it was made with.
+    lines.clear()
+    ecf.set_log(lambda level, line: lines.append(line))
+    plan = ecf.plan(Kind.TASK, 0)
+    ecf.set_log(lambda level, line: 1 / 0)
+    expect(ecf_failover.Timeout, ecf.task, "--event=e")
+del ecf
+gc.collect()
+plan.next(0)
+assert any("command.start" in line for line in lines)
+
+with Client(ECF_HOST="127.0.0.1", ECF_PORT=refused, ECF_NAME="/s/f/t", ECF_PASS="x") as ecf:
+    expect(ecf_failover.Argument, ecf.plan, 7, 0)
+    expect(ecf_failover.Argument, ecf.explain, Kind.TASK, -1)
+    ecf.set("ECF_HOSTFILE", pathlib.Path("/no/such"))
+
+    async def too_long(host, port, seconds):
+        await asyncio.sleep(60)
+
+    begin = time.monotonic()
+    awaited = ecf.delegate_async(Kind.TASK, too_long, ECF_TIMEOUT=0.5)
+    expect(ecf_failover.Timeout, asyncio.run, awaited)
+    threading.Timer(0.2, ecf.cancel).start()
+    expect(ecf_failover.Cancelled, asyncio.run, ecf.delegate_async(Kind.TASK, too_long))
+    assert time.monotonic() - begin < 20
+closed = expect(ecf_failover.Argument, ecf.get, "ECF_PORT")
+assert closed.message == "the client is closed"
+expect(ecf_failover.Argument, ecf.cancel)
+
+# With connections of the library's: by a function, and in an event loop.
+with Client(ECF_HOST="127.0.0.1", ECF_PORT=port, ECF_NAME="/s/f/t", ECF_PASS="_DJP_") as ecf:
+    taken = []
+
+    def speak(one):
+        with one.take_socket() as sock:
+            taken.append((one.host, one.port, sock.getpeername()[1], sock.getblocking()))
+        expect(ecf_failover.Argument, one.take_socket)
+        return Outcome.OK
+
+    ecf.delegate_connected(Kind.TASK, speak)
+    assert taken == [("127.0.0.1", int(port), int(port), False)]
+
+    async def speak_async(sock, host, number, seconds):
+        taken.append((host, number, sock.getpeername()[1], sock.getblocking()))
+        sock.close()
+        return Outcome.OK
+
+    plan = asyncio.run(ecf.delegate_connected_async(Kind.TASK, speak_async))
+    assert plan.status is Status.OK and taken[0] == taken[1]
+
+    async def mute(sock, host, number, seconds):
+        with sock:
+            await asyncio.sleep(60)
+
+    threading.Timer(0.2, ecf.cancel).start()
+    expect(ecf_failover.Cancelled, asyncio.run, ecf.delegate_connected_async(Kind.TASK, mute))
 
 # Every status that a command can end with has its own exception; one that a newer library may
 # have is a failure, too.

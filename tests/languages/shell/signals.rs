@@ -119,6 +119,64 @@ ecflow_client --file=/s/f/t; echo "status $?"
 }
 
 #[test]
+fn a_trap_that_returns_waits_for_the_end_of_the_command_and_leaves_no_descriptor() {
+    testkit::needs!(Bash);
+    let steps = ["read all", "pause 600", "reply ok"];
+    let peer = Peer::new(&[Act::Steps(steps.map(str::to_owned).to_vec())]);
+    let script = r#"
+job() { trap 'echo warned; return 3' USR1; ecflow_client --event=e; echo "not reached"; }
+ls /proc/$$/fd | wc -l
+for round in 1 2 3; do ( sleep 0.3; kill -USR1 $$ ) & job; echo "job $?"; wait; done
+ls /proc/$$/fd | wc -l
+"#;
+    let (told, _) = bash("returns", script, &job(&peer.port.to_string(), &[]));
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[0], lines[lines.len() - 1], "descriptors: {told}");
+    assert_eq!(
+        lines[1..lines.len() - 1],
+        ["warned", "job 3"].repeat(3),
+        "{told}"
+    );
+    assert_eq!(peer.count(), 3, "nothing lost, nothing twice");
+}
+
+#[test]
+fn what_ends_a_command_ends_it_also_while_the_trap_of_a_warning_runs() {
+    testkit::needs!(Bash);
+    let port = refused_port().to_string();
+    for (name, trap, told) in [
+        ("sleep", "echo U; sleep 1; echo V", "U\nended\nV\n143\n"),
+        (
+            "nested",
+            "echo U; ecflow_client --event=n; echo V $?",
+            "U\nended\nV 143\n143\n",
+        ),
+    ] {
+        let script = format!(
+            "trap '{trap}' USR1\ntrap 'echo ended' TERM\n\
+             ( sleep 0.3; kill -USR1 $$; sleep 0.4; kill -TERM $$ ) &\n\
+             ecflow_client --event=e; echo $?\n"
+        );
+        let begin = Instant::now();
+        let (seen, _) = bash(&format!("end-in-trap-{name}"), &script, &job(&port, &[]));
+        assert_eq!(seen, told);
+        assert!(begin.elapsed() < Duration::from_secs(5), "{name}");
+    }
+}
+
+#[test]
+fn a_trap_may_unload_the_builtin_that_waits() {
+    testkit::needs!(Bash);
+    let port = refused_port().to_string();
+    let script = "trap 'enable -d ecflow_client; echo unloaded' USR1\n\
+                  ( sleep 0.3; kill -USR1 $$ ) &\n\
+                  ECF_TIMEOUT=1 ecflow_client --event=e; echo $?\n";
+    let (told, status) = bash("unloaded", script, &job(&port, &[]));
+    assert!(told.starts_with("unloaded\n1\n"), "{told}");
+    assert_eq!(status, 0, "{told}");
+}
+
+#[test]
 fn a_trap_for_a_warning_may_end_the_shell() {
     testkit::needs!(EcflowServer, Bash);
     let server = Server::running();

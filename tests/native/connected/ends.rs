@@ -15,10 +15,10 @@ const CANCELLED: i32 = Status::Cancelled as i32;
 fn a_cancel_ends_a_callback_form_while_it_connects_and_while_it_speaks() {
     let silent = FullBacklog::new();
     let peer = Peer::answering(&replies::ok());
+    let before = descriptors();
     for profile in ["ecflow", "fast"] {
         let settings = [("ECF_FAILOVER_PROFILE", profile)];
         let client = client(&format!("cancel-{profile}"), silent.port, &[], &settings);
-        let before = descriptors();
         let told = thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(150));

@@ -242,7 +242,7 @@ fn all_are_delivered_past_a_silent_primary_and_nothing_is_left() {
         }
     }
     unsafe { libc::close(epoll) };
-    eprintln!("{count} delivered after {} ms", events.now());
+    println!("{count} delivered after {} ms", events.now());
     assert_eq!(backup.answered(), count, "each once");
     // The pipes of the backup are gone, too.
     soon(before - 2);
