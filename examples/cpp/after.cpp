@@ -1,5 +1,5 @@
-// The client of before.cpp, its loop handed to ecf_failover. The networking is the same.
-// SIGTERM ends the command.
+// The client of before.cpp, its loop and its connecting handed to ecf_failover: it speaks on a
+// connection that is there. SIGTERM ends the command.
 //
 //   after event e | meter m 42 | wait '/s/f/t == complete' | ping
 
@@ -9,13 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "connection.hpp"
+#include "adopt.hpp"
+#include "conversation.hpp"
 #include "ecf_failover.hpp"
 #include "outcome.hpp"
+#include "tls.hpp"
 #include "wire.hpp"
-
-/// Never destroyed: its destructor would wait for look-ups that hang.
-static asio::io_context& io = *new asio::io_context;
 
 /// Gets requests to a server. One thread at a time.
 class Invoker {
@@ -25,17 +24,21 @@ public:
 
     /// Sends a request; what the servers said of it is in the reply.
     ecf_failover::Reply invoke(const wire::Request& request) {
-        return client_.try_delegate(kind(request), [&](ecf_failover::Attempt& attempt) {
+        const auto speak = [&](ecf_failover::Connected& attempt) {
             const Result result =
-                exchange(io, attempt.host(), attempt.port(), request.frame, attempt.timeout(),
-                         [&attempt] { return attempt.cancelled(); });
+                converse(io_, adopt(io_, attempt.take_socket()),
+                         contexts_.find(attempt.host(), attempt.port()), request.frame,
+                         attempt.timeout(), [&attempt] { return attempt.cancelled(); });
             const Told end = told(result, request);
             attempt.note(end.words);
             return end.outcome;
-        });
+        };
+        return client_.try_delegate_connected(kind(request), speak);
     }
 
 private:
+    asio::io_context io_;
+    TlsContexts contexts_;
     ecf_failover::Client client_;
 };
 

@@ -13,9 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "connection.hpp"
+#include "adopt.hpp"
+#include "conversation.hpp"
 #include "ecf_failover.hpp"
 #include "outcome.hpp"
+#include "tls.hpp"
 #include "wire.hpp"
 
 using std::chrono::milliseconds;
@@ -23,49 +25,73 @@ using std::chrono::milliseconds;
 /// One command on its way. It must live until `done` was called.
 class Delivery {
 public:
-    using Done = std::function<void(const ecf_failover::Plan&)>;
+    using Done = std::function<void(const ecf_failover::ConnectedPlan&)>;
 
     Delivery(asio::io_context& io, ecf_failover::Client& client, wire::Request request, Done done)
         : io_(io),
           request_(std::move(request)),
-          plan_(client, kind(request_), {}, now()),
+          plan_(client, kind(request_)),
           pause_(io),
+          news_(io),
           done_(std::move(done)) {
+        if (plan_.poll_fd() != ecf_failover::Socket::none) {
+            news_.assign(plan_.poll_fd());
+            watch();
+        }
         go_on();
     }
 
-    /// After a cancel of the client: does not wait for what is under way.
-    void stop() {
-        pause_.cancel();
-        if (const auto connection = connection_) {
-            connection->stop(asio::error::operation_aborted);
+    /// The descriptor stays the plan's.
+    ~Delivery() {
+        if (news_.is_open()) {
+            static_cast<void>(news_.release());
         }
     }
 
 private:
-    static milliseconds now() {
-        const auto time = std::chrono::steady_clock::now().time_since_epoch();
-        return std::chrono::duration_cast<milliseconds>(time);
+    /// The plan is asked whenever it has news; a cancel of the client is news, too.
+    void watch() {
+        news_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                             if (!error) {
+                                 go_on();
+                                 watch();
+                             }
+                         });
     }
 
     /// Asks the plan what is to be done, and begins it.
     void go_on() {
-        using Do = ecf_failover::Plan::Step::Do;
-        const auto step = plan_.next(now());
+        using Do = ecf_failover::Step::Do;
+        const auto step = plan_.next();
         switch (step.what) {
             case Do::attempt:
-                connection_ = Connection::start(io_, plan_.host(), plan_.port(), request_.frame,
-                                                step.time, [this](const Result& result) {
-                                                    end_attempt(result);
-                                                });
+                if (!conversation_) {
+                    conversation_ = Conversation::start(
+                        adopt(io_, plan_.take_socket()),
+                        contexts_.find(plan_.host(), plan_.port()), request_.frame, step.time,
+                        [this](const Result& result) { end_attempt(result); });
+                } else if (step.time == milliseconds(0)) {
+                    // Another connection has proved that the server is gone.
+                    conversation_->stop(asio::error::connection_aborted);
+                }
                 break;
             case Do::wait:
                 pause_.expires_after(step.time);
-                pause_.async_wait([this](const boost::system::error_code&) { go_on(); });
+                pause_.async_wait([this](const boost::system::error_code& error) {
+                    if (!error) {
+                        go_on();
+                    }
+                });
                 break;
             case Do::done:
             case Do::give_up:
-                asio::post(io_, [this] { done_(plan_); });
+                if (conversation_) {
+                    // Cancelled meanwhile; what the server may have said still counts.
+                    conversation_->stop(asio::error::operation_aborted);
+                } else {
+                    end();
+                }
                 break;
         }
     }
@@ -75,16 +101,25 @@ private:
         if (!end.words.empty()) {
             std::cerr << plan_.host() << ':' << plan_.port() << ": " << end.words << '\n';
         }
-        connection_ = nullptr;
-        plan_.outcome(end.outcome, now());
+        conversation_ = nullptr;
+        plan_.outcome(end.outcome);
         go_on();
     }
 
+    void end() {
+        pause_.cancel();
+        if (Done done = std::exchange(done_, nullptr)) {
+            asio::post(io_, [this, done] { done(plan_); });
+        }
+    }
+
     asio::io_context& io_;
+    TlsContexts contexts_;
     wire::Request request_;
-    ecf_failover::Plan plan_;
+    ecf_failover::ConnectedPlan plan_;
     asio::steady_timer pause_;
-    std::shared_ptr<Connection> connection_;
+    asio::posix::stream_descriptor news_;
+    std::shared_ptr<Conversation> conversation_;
     Done done_;
 };
 
@@ -108,24 +143,20 @@ private:
 };
 
 int main(int argc, char** argv) try {
-    // Never destroyed: its destructor would wait for look-ups that hang.
-    static asio::io_context& io = *new asio::io_context;
+    asio::io_context io;
     ecf_failover::Client client;
     Ticker ticker(io);
     asio::signal_set signals(io, SIGINT, SIGTERM);
     auto status = ecf_failover::Status::internal;
     Delivery delivery(io, client, wire::request(std::vector<std::string>(argv + 1, argv + argc)),
-                      [&](const ecf_failover::Plan& plan) {
+                      [&](const ecf_failover::ConnectedPlan& plan) {
                           status = plan.status();
                           if (status != ecf_failover::Status::ok) {
                               std::cerr << plan.report() << '\n';
                           }
                           io.stop();
                       });
-    signals.async_wait([&](const boost::system::error_code&, int) {
-        client.cancel();
-        delivery.stop();
-    });
+    signals.async_wait([&](const boost::system::error_code&, int) { client.cancel(); });
     io.run();
     std::cout << "meanwhile " << ticker.ticks() << " ticks\n";
     return static_cast<int>(status);

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "connection.hpp"
+#include "conversation.hpp"
 #include "ecf_failover.hpp"
 #include "wire.hpp"
 
@@ -21,6 +21,7 @@ inline Told told(const Result& result, const wire::Request& request) {
     switch (result.stage) {
         case Stage::resolve: return {Outcome::not_sent, "look-up: " + result.error.message()};
         case Stage::connect: return {Outcome::not_sent, "connect: " + result.error.message()};
+        case Stage::handshake: return {Outcome::not_sent, "TLS: " + result.error.message()};
         case Stage::write: return {Outcome::not_sent, "write: " + result.error.message()};
         case Stage::reply: return {Outcome::unconfirmed, "no reply: " + result.error.message()};
         case Stage::done: break;

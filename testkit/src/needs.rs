@@ -24,6 +24,7 @@ pub enum Need {
     Gfortran,
     Mpi,
     Boost,
+    OpensslDev,
     Cmake,
     Ninja,
     PkgConfig,
@@ -76,7 +77,7 @@ const fn that_holds(row: Row, holds: fn() -> bool) -> Row {
 
 /// In the order of [`Need`]. tests/run installs the packages.
 #[rustfmt::skip]
-const TABLE: [Row; 25] = [
+const TABLE: [Row; 26] = [
     row(Need::EcflowServer, "ecflow_server", &["ecflow_server", "ecflow_client"], "ecflow-server ecflow-client"),
     row(Need::Gcc, "gcc", &["gcc"], "gcc libc6-dev"),
     row(Need::Gxx, "g++", &["g++"], "g++"),
@@ -85,6 +86,8 @@ const TABLE: [Row; 25] = [
     row(Need::Mpi, "mpi", &["mpifort", "mpirun"], "libopenmpi-dev openmpi-bin"),
     that_holds(row(Need::Boost, "boost", &[], "libboost-dev"), ||
         succeeds("g++", &["-x", "c++", "-fsyntax-only", "-include", "boost/version.hpp", "/dev/null"])),
+    that_holds(row(Need::OpensslDev, "openssl headers", &[], "libssl-dev"), ||
+        succeeds("g++", &["-x", "c++", "-fsyntax-only", "-include", "openssl/ssl.h", "/dev/null"])),
     row(Need::Cmake, "cmake", &["cmake", "make"], "cmake make"),
     row(Need::Ninja, "ninja", &["ninja"], "ninja-build"),
     row(Need::PkgConfig, "pkg-config", &["pkg-config"], "pkg-config"),

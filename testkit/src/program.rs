@@ -1,5 +1,6 @@
 //! Compilers and programs, as a stranger would use them on the built library.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
@@ -171,17 +172,29 @@ fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 const STRICT: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic"];
 
 /// Compiles one source (from the root of the sources, or absolute) against the header and the
-/// built library, as strictly as the compiler can.
+/// built library, as strictly as the compiler can; once, for all tests.
 pub fn compile(compiler: &str, mode: &str, source: &str, extra: &[&str]) -> PathBuf {
     let source = source_root().join(source);
-    // A name of its own for every way to compile it: tests run side by side.
-    let way = [&[compiler, mode], extra].concat();
-    let mut hasher = DefaultHasher::new();
-    (&source, &way).hash(&mut hasher);
-    let program = source.with_extension(format!("{:x}", hasher.finish()));
-    let program = scratch("compiled").join(program.file_name().unwrap());
     let library = library_directory();
     let include = source_root().join("include");
+    // A name of its own for every way to compile it, and for what it is compiled from.
+    let way = [&[compiler, mode], extra].concat();
+    let mut hasher = DefaultHasher::new();
+    (&source, &way, &library).hash(&mut hasher);
+    for directory in [source.parent().unwrap(), &include] {
+        sources(directory).hash(&mut hasher);
+    }
+    let program = source.with_extension(format!("{:x}", hasher.finish()));
+    let directory = target_tmp().join("compiled");
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let program = directory.join(program.file_name().unwrap());
+    // Tests run side by side: one compiles, and the others wait for it.
+    let lock = File::create(program.with_extension("lock")).expect("a file");
+    lock.lock().expect("a lock");
+    if program.exists() {
+        return program;
+    }
+    let unfinished = program.with_extension("unfinished");
     let rpath = format!("-Wl,-rpath,{}", library.display());
     let mut args = vec![mode];
     args.extend(STRICT);
@@ -194,9 +207,22 @@ pub fn compile(compiler: &str, mode: &str, source: &str, extra: &[&str]) -> Path
         "-lecf_failover",
         &rpath,
         "-o",
-        program.to_str().unwrap(),
+        unfinished.to_str().unwrap(),
     ]);
     args.extend(extra);
     Program::new(compiler, &[]).args(&args).succeed();
+    std::fs::rename(&unfinished, &program).expect("the program");
     program
+}
+
+/// The names and texts of the files in a directory.
+fn sources(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), std::fs::read(&path).expect("a file")))
+        .collect();
+    files.sort();
+    files
 }

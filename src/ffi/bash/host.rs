@@ -16,6 +16,7 @@ pub(super) struct Host {
     trap_list: Option<NonNull<*const c_char>>,
     pub(super) sigaction: Option<Sigaction>,
     pub(super) raise: Option<Raise>,
+    dlopen: Option<Dlopen>,
 }
 
 // SAFETY: functions, and an array of bash's, which is one thread.
@@ -27,6 +28,7 @@ type GetStringValue = unsafe extern "C" fn(*const c_char) -> *const c_char;
 type SignalIsTrapped = unsafe extern "C" fn(c_int) -> c_int;
 type RunPendingTraps = unsafe extern "C" fn();
 type Sigaction = unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
+type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
 type Raise = unsafe extern "C" fn(c_int) -> c_int;
 
 impl Host {
@@ -50,6 +52,7 @@ impl Host {
                 sigaction: symbol(c"sigaction")
                     .map(|found| mem::transmute::<*mut c_void, Sigaction>(found)),
                 raise: symbol(c"raise").map(|found| mem::transmute::<*mut c_void, Raise>(found)),
+                dlopen: symbol(c"dlopen").map(|found| mem::transmute::<*mut c_void, Dlopen>(found)),
             }
         }
     }
@@ -96,9 +99,12 @@ impl Host {
             unsafe {
                 let mut info: libc::Dl_info = mem::zeroed();
                 let own = symbol as *const c_void;
-                if libc::dladdr(own, &raw mut info) != 0 && !info.dli_fname.is_null() {
+                if let Some(dlopen) = self.dlopen
+                    && libc::dladdr(own, &raw mut info) != 0
+                    && !info.dli_fname.is_null()
+                {
                     let flags = libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
-                    libc::dlopen(info.dli_fname, flags);
+                    dlopen(info.dli_fname, flags);
                 }
             }
         });

@@ -1,10 +1,14 @@
 // A delegation neither allocates for its callable, however large, nor makes a copy of it.
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <string>
 
 #include "check.hpp"
 #include "ecf_failover.hpp"
@@ -28,15 +32,35 @@ namespace {
 
 using ecf_failover::Attempt;
 using ecf_failover::Client;
+using ecf_failover::Connected;
 using ecf_failover::Kind;
 using ecf_failover::Outcome;
 using ecf_failover::Settings;
+using ecf_failover::Socket;
 
 struct Uncopied {
     Uncopied() = default;
     Uncopied(const Uncopied&) = delete;
     Uncopied& operator=(const Uncopied&) = delete;
     Outcome operator()(Attempt&) { return Outcome::ok; }
+};
+
+/// A port of 127.0.0.1 where the kernel takes connections.
+class Listener {
+public:
+    Listener() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address_;
+        const auto address = reinterpret_cast<sockaddr*>(&address_);
+        CHECK(::bind(socket_.get(), address, length) == 0 && ::listen(socket_.get(), 8) == 0);
+        CHECK(::getsockname(socket_.get(), address, &length) == 0);
+    }
+    int port() const { return ntohs(address_.sin_port); }
+
+private:
+    Socket socket_;
+    sockaddr_in address_{};
 };
 
 template <typename F>
@@ -60,6 +84,18 @@ int main() {
     Uncopied uncopied;
     CHECK(allocated_for(client, uncopied) == tiny);
     CHECK(tiny == 1);  // the list of settings
+    const Listener listener;
+    client.set("ECF_HOST", "127.0.0.1");
+    client.set("ECF_PORT", std::to_string(listener.port()));
+    client.set("ECF_FAILOVER_RETRY_PERIOD", "0.001");
+    const Settings none;
+    const long connected_before = allocations;
+    const auto thrice = [](Connected& attempt) {
+        const Socket socket = attempt.take_socket();
+        return socket && attempt.number() == 3 ? Outcome::ok : Outcome::not_sent;
+    };
+    CHECK(client.try_delegate_connected(Kind::task, none, thrice));
+    CHECK(allocations - connected_before == 1);  // the same, however many attempts
     const long before = allocations;
     ::operator delete(::operator new(1));
     CHECK(allocations == before + 1);  // they are counted

@@ -1,7 +1,10 @@
 // What ecf_failover.hpp adds to the C ABI: `layer DEAD OK REFUSING TEXT`, four ports of 127.0.0.1
 // where nobody listens, and where peers confirm, refuse, and answer "5.9\0.2".
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstddef>
@@ -24,12 +27,15 @@ using namespace std::string_literals;
 using namespace std::string_view_literals;
 using ecf_failover::Attempt;
 using ecf_failover::Client;
+using ecf_failover::Connected;
+using ecf_failover::ConnectedPlan;
 using ecf_failover::Error;
 using ecf_failover::Kind;
 using ecf_failover::Outcome;
 using ecf_failover::Plan;
 using ecf_failover::Reply;
 using ecf_failover::Settings;
+using ecf_failover::Socket;
 using ecf_failover::Status;
 using ecf_failover::Words;
 using Do = Plan::Step::Do;
@@ -41,6 +47,8 @@ constexpr bool only_moves = std::is_nothrow_move_constructible_v<T> &&
                             std::is_nothrow_destructible_v<T> &&
                             !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>;
 static_assert(only_moves<Client> && only_moves<Reply> && only_moves<Plan>);
+static_assert(only_moves<Socket> && only_moves<ConnectedPlan>);
+static_assert(!std::is_constructible_v<Connected, ecf_attempt*>);
 static_assert(std::is_nothrow_copy_constructible_v<Error> &&
               std::is_base_of_v<std::runtime_error, Error>);
 static_assert(std::is_default_constructible_v<Client> && !std::is_default_constructible_v<Reply>);
@@ -594,6 +602,94 @@ void a_plan_goes_step_by_step() {
     CHECK(orphan.outcome(Outcome::ok, 0ms) == Status::ok && orphan.next(0ms).what == Do::done);
 }
 
+bool is_open(int descriptor) { return fcntl(descriptor, F_GETFD) != -1; }
+
+void a_socket_closes_what_it_has() {
+    const int first = dup(0), second = dup(0);
+    {
+        Socket socket(first);
+        CHECK(socket && socket.get() == first);
+        Socket moved = std::move(socket);
+        CHECK(!socket && socket.get() == Socket::none && moved.get() == first);
+        moved = Socket(second);
+        CHECK(!is_open(first) && moved.get() == second);
+        Socket& same = moved;
+        moved = std::move(same);
+        CHECK(is_open(second));
+    }
+    CHECK(!is_open(second));
+    const int third = dup(0);
+    {
+        Socket socket(third);
+        CHECK(socket.release() == third && !socket);
+        Socket none;
+        none.close();
+    }
+    CHECK(is_open(third));
+    Socket(third).close();
+    CHECK(!is_open(third));
+}
+
+void the_attempt_speaks_on_a_connection_of_the_librarys() {
+    Client client = quick(ok_port);
+    int taken = Socket::none, calls = 0;
+    const auto speak = [&](Connected& attempt) {
+        ++calls;
+        Socket socket = attempt.take_socket();
+        taken = socket.get();
+        CHECK(socket && taken > 2 && !attempt.take_socket());
+        CHECK((fcntl(taken, F_GETFL) & O_NONBLOCK) != 0 && (fcntl(taken, F_GETFD) & FD_CLOEXEC) != 0);
+        CHECK(attempt.host() == "127.0.0.1" && std::to_string(attempt.port()) == ok_port);
+        CHECK(attempt.timeout() > 0ms && !attempt.cancelled() && attempt.number() == 1);
+        attempt.note("spoken");
+        return Outcome::ok;
+    };
+    const Reply reply = client.try_delegate_connected(Kind::task, speak);
+    CHECK(reply && calls == 1 && contains(reply.report(), "spoken") && !is_open(taken));
+    CHECK(client.delegate_connected(Kind::task, {{"ECF_TIMEOUT", "30"}}, speak));
+    // What is thrown comes out here, and the connection is closed.
+    try {
+        client.try_delegate_connected(Kind::task, [&](Connected& attempt) -> Outcome {
+            const Socket socket = attempt.take_socket();
+            taken = socket.get();
+            throw std::out_of_range("mine");
+        });
+        CHECK(false);
+    } catch (const std::out_of_range&) {
+        CHECK(!is_open(taken));
+    }
+    // Nobody is there: the callable is not called.
+    client.set("ECF_PORT", dead_port);
+    THROWS(Error, [&] { client.delegate_connected(Kind::task, speak); });
+    CHECK(calls == 2);
+}
+
+void a_plan_connects_by_itself() {
+    Client client = quick(ok_port);
+    ConnectedPlan plan(client, Kind::task);
+    ConnectedPlan other = std::move(plan);
+    plan = std::move(other);
+    const int news = plan.poll_fd();
+    CHECK(news > 2);
+    for (int turn = 0; turn < 100; ++turn) {
+        const auto step = plan.next();
+        if (step.what == Do::wait) {
+            pollfd ready{news, POLLIN, 0};
+            poll(&ready, 1, static_cast<int>(step.time.count()));
+        } else if (step.what == Do::attempt) {
+            CHECK(std::to_string(plan.port()) == ok_port && plan.number() == 1);
+            CHECK(plan.take_socket() && !plan.take_socket());
+            CHECK(plan.outcome(Outcome::ok) == Status::ok);
+            CHECK(plan.status() == Status::ok);
+        } else {
+            break;
+        }
+    }
+    CHECK(plan.next().what == Do::done && plan.poll_fd() == news);
+    CHECK(contains(plan.report(), "\"attempts_made\":1"));
+    THROWS(Error, [&] { ConnectedPlan(client, static_cast<Kind>(7)); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -617,5 +713,8 @@ int main(int argc, char** argv) {
     exceptions_come_out_at_the_caller();
     delegates_may_be_nested();
     a_plan_goes_step_by_step();
+    a_socket_closes_what_it_has();
+    the_attempt_speaks_on_a_connection_of_the_librarys();
+    a_plan_connects_by_itself();
     return failures == 0 ? 0 : 1;
 }

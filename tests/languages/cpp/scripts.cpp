@@ -1,5 +1,5 @@
-// One table of outcome scripts, driven two ways: a scripted callable with short periods, and a
-// Plan with the default ones on a clock that is a mere number. Order, numbers, pauses and end
+// One table of outcome scripts, driven three ways: a scripted callable with short periods, a
+// Plan with the default ones on a clock that is a mere number, and a rehearsal. Order, numbers, pauses and end
 // must be those of the row; then exceptions, cancels, and clients in threads.
 
 #include <algorithm>
@@ -353,10 +353,57 @@ void thrown(Client& client, const Script& script, const std::string& directory) 
     CHECK_IN(script.name, seen == script.order);
 }
 
+/// The same by rehearse, as a program's own tests have it.
+void rehearsed(Client& client, const Script& script, const std::string& directory) {
+    if (script.deadline != nullptr) {
+        return;
+    }
+    std::vector<std::string> seen;
+    const auto told = ecf_failover::rehearse(
+        client, script.kind, settings(script, directory), [&](auto& attempt) {
+            seen.push_back(endpoint(attempt.host(), attempt.port()));
+            CHECK_IN(script.name, attempt.number() == seen.size() && attempt.timeout() > 0ms);
+            attempt.note("x");
+            attempt.takes(1s);
+            return answer(script, seen);
+        });
+    const std::string place = std::string(script.name) + ", rehearsed:" + listed(seen);
+    CHECK_IN(place, told.status == script.end && seen == script.order);
+    CHECK_IN(place, told.attempts.size() == seen.size() && contains(told.report, name(script.end)));
+    milliseconds at = 0ms;
+    for (std::size_t one = 0; one < seen.size(); ++one) {
+        const milliseconds retry = script.kind == Kind::ping ? 1s : 10s;
+        at += one == 0 ? 0ms : 1s + pause(script.pauses[one - 1], retry, 30s);
+        CHECK_IN(place, told.attempts[one].at() == at && told.attempts[one].notes() == "x");
+    }
+}
+
+/// The one that docs/delegating.md shows.
+void a_rehearsal(const std::string& hostfile) {
+    ecf_failover::Client client;
+    client.set("ECF_HOST", "primary");
+    client.set("ECF_HOSTFILE", hostfile);  // b1
+    const auto told = ecf_failover::rehearse(
+        client, Kind::task, {}, [](auto& attempt) {
+            attempt.takes(10ms);
+            return attempt.host() == "b1" ? Outcome::ok : Outcome::not_sent;
+        });
+    // primary at 0 s, primary at 10 s, b1 at once; Status::ok
+
+    CHECK(told.status == Status::ok && told.attempts.size() == 3);
+    CHECK(told.attempts[1].at() == 10'010ms && told.attempts[2].at() == 10'020ms);
+    CHECK(told.attempts[2].host() == "b1" && told.length == 10'030ms);
+    // One that nobody ever confirms ends with its deadline.
+    const auto never = ecf_failover::rehearse(client, Kind::task, {{"ECF_TIMEOUT", "86400"}},
+                                              [](auto&) { return Outcome::not_sent; });
+    CHECK(never.status == Status::timeout && never.length == 24h);
+}
+
 void all_scripts(Client& client, const std::string& directory) {
     for (const Script& script : scripts()) {
         delegated(client, script, directory);
         planned(client, script, directory);
+        rehearsed(client, script, directory);
     }
 }
 
@@ -463,6 +510,7 @@ int main(int argc, char** argv) {
     for (std::thread& thread : threads) {
         thread.join();
     }
+    a_rehearsal(directory + "/one");
     cancels_during_a_callback();
     cancels_during_a_pause();
     return failures == 0 ? 0 : 1;

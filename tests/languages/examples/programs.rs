@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use ecf_failover::model::Status;
 
 use testkit::{
-    Peer, Program, Server, compile, library_directory, refused_port, replies, scratch, source_root,
+    FullBacklog, Handle, Peer, Program, Server, compile, library_directory, refused_port, replies,
+    scratch, source_root,
 };
 
 /// An example: the program and the words before its own.
@@ -85,6 +86,59 @@ fn server() -> Server {
     server.client(&["--load", definition.to_str().unwrap()]);
     server.client(&["--begin", "examples"]);
     server
+}
+
+/// Frames of task commands, as a caller with an encoder of its own has them.
+fn frames(values: &[u32]) -> Vec<String> {
+    let recorder = Peer::answering(&replies::ok());
+    let client = Handle::quick(recorder.port, &[]);
+    let sent = values
+        .iter()
+        .map(|value| client.task(&["--meter=m", &value.to_string()]));
+    assert!(sent.into_iter().all(|told| told.status == 0));
+    let directory = scratch("frames");
+    let frames = recorder.requests().into_iter().zip(values);
+    let write = |(frame, value): (Vec<u8>, &u32)| {
+        let file = directory.join(format!("meter-{value}"));
+        fs::write(&file, frame).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    frames.map(write).collect()
+}
+
+#[test]
+fn event_loops_send_several_commands_at_once_past_a_silent_primary() {
+    testkit::needs!(EcflowServer, Gcc, Python);
+    let frames = frames(&[7, 8, 9]);
+    let words: Vec<_> = frames.iter().map(String::as_str).collect();
+    for example in [
+        in_c("event_loop"),
+        script("/usr/bin/python3", "python/event_loop.py"),
+    ] {
+        let (silent, server) = (FullBacklog::new(), Server::running());
+        let mut command = job(&example, &[silent.port, server.port], &words).command();
+        command.env("ECF_FAILOVER_PROFILE", "fast");
+        command.env("ECF_FAILOVER_MEMORY", "handle");
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{example:?}: {errors}");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut lines: Vec<_> = told.lines().collect();
+        lines.sort_unstable();
+        let wanted = frames
+            .iter()
+            .map(|file| format!("{file}: 127.0.0.1:{}", server.port));
+        assert_eq!(lines, wanted.collect::<Vec<_>>(), "{example:?}");
+        assert_eq!(server.logged("chd:meter"), 3, "{example:?}");
+        // Nobody is there.
+        let mut command = job(&example, &[refused_port()], &words[..2]).command();
+        command.env("ECF_TIMEOUT", "0.3");
+        assert_eq!(
+            command.output().unwrap().status.code(),
+            Some(2),
+            "{example:?}"
+        );
+    }
 }
 
 #[test]

@@ -13,13 +13,15 @@ fn read(path: &str) -> String {
 #[test]
 fn the_guides_code_is_that_of_the_examples() {
     let guide = read("docs/delegating.md");
-    let sources = ["outcome.hpp", "after.cpp", "event_loop.cpp"];
+    let sources = ["outcome.hpp", "adopt.hpp", "after.cpp", "event_loop.cpp"];
     let sources = sources.map(|name| read(&format!("examples/cpp/{name}")));
+    let scripts = read("tests/languages/cpp/scripts.cpp");
     let blocks: Vec<_> = guide.split("```cpp\n").skip(1).collect();
     assert!(blocks.len() >= 2);
     for block in blocks {
         let (code, _) = block.split_once("```").expect("the end of a block");
-        assert!(sources.iter().any(|source| source.contains(code)), "{code}");
+        let mut sources = sources.iter().chain([&scripts]);
+        assert!(sources.any(|source| source.contains(code)), "{code}");
     }
 }
 

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testkit::certificates::Certificate;
+use testkit::tls_front::TlsFront;
 use testkit::{
     Act, FullBacklog, Peer, Program, Server, compile, frame, refused_port, replies, scratch,
 };
@@ -21,10 +23,11 @@ fn example(name: &str) -> PathBuf {
         "g++",
         "-std=c++17",
         &format!("examples/cpp/{name}.cpp"),
-        &[],
+        &["-lssl", "-lcrypto"],
     )
 }
 
+static PLAIN: LazyLock<PathBuf> = LazyLock::new(|| example("plain"));
 static AFTER: LazyLock<PathBuf> = LazyLock::new(|| example("after"));
 static EVENT_LOOP: LazyLock<PathBuf> = LazyLock::new(|| example("event_loop"));
 
@@ -117,7 +120,7 @@ fn tls_alert() -> Vec<u8> {
 
 #[test]
 fn the_old_loop_reaches_a_backup_but_fails_when_a_server_closes() {
-    testkit::needs!(EcflowServer, Gxx, Boost);
+    testkit::needs!(EcflowServer, Gxx, Boost, OpensslDev);
     let before = example("before");
     let (mut primary, backup) = (Server::running(), Server::running());
     let ports = [primary.port, backup.port];
@@ -140,10 +143,15 @@ fn the_old_loop_reaches_a_backup_but_fails_when_a_server_closes() {
 
 #[test]
 fn after_the_change_every_outcome_is_told_and_nothing_else_is_to_be_done() {
-    testkit::needs!(EcflowServer, Gxx, Boost);
-    let after = AFTER.as_path();
-    real_servers(after);
-    scripted_servers(after);
+    testkit::needs!(EcflowServer, Gxx, Boost, OpensslDev);
+    for after in [&*PLAIN, &*AFTER] {
+        real_servers(after);
+        scripted_servers(after);
+        pings(after);
+    }
+}
+
+fn pings(after: &Path) {
     let server = Server::running();
     let ping = run(after, &[server.port], &[], &["ping"]);
     ping.assert(Status::Ok, &[("OK", server.port)]);
@@ -155,13 +163,14 @@ fn after_the_change_every_outcome_is_told_and_nothing_else_is_to_be_done() {
     let dead = refused_port();
     let refused = run(after, &[dead, server.port], &[], &["ping"]);
     refused.assert(Status::Unreachable, &[("NOT_SENT", dead); 2]);
-    let line = format!("127.0.0.1:{dead}: connect: Connection refused");
-    assert!(refused.stderr.contains(&line), "{}", refused.stderr);
+    let line = format!("\n127.0.0.1:{dead}: ");
+    let told = refused.stderr.split_once(&line).expect("a line").1;
+    assert!(told.contains("Connection refused"), "{}", refused.stderr);
 }
 
 #[test]
 fn in_an_event_loop_the_outcomes_are_the_same_and_other_work_goes_on() {
-    testkit::needs!(EcflowServer, Gxx, Boost);
+    testkit::needs!(EcflowServer, Gxx, Boost, OpensslDev);
     let event_loop = EVENT_LOOP.as_path();
     real_servers(event_loop);
     scripted_servers(event_loop);
@@ -174,12 +183,56 @@ fn in_an_event_loop_the_outcomes_are_the_same_and_other_work_goes_on() {
     assert!((20..=100).contains(&ticks), "{ticks} in a second");
 }
 
+/// By TLS the caller shakes hands on the connection of the library's.
+#[test]
+fn a_conversation_may_be_by_tls_and_a_server_that_is_not_trusted_is_left() {
+    testkit::needs!(EcflowServer, Gxx, Boost, Openssl, OpensslDev);
+    let server = Server::running();
+    let (trusted, other) = (Certificate::self_signed(), Certificate::self_signed());
+    let front = TlsFront::new(&trusted, server.port);
+    let stranger = TlsFront::new(&other, server.port);
+    let directory = scratch("examples-cpp-tls");
+    fs::write(directory.join("server.crt"), &trusted.certificate).expect("a file");
+    let tls = [
+        ("ECF_SSL", "1"),
+        ("ECF_SSL_DIR", directory.to_str().unwrap()),
+    ];
+    for (number, program) in [&*AFTER, &*EVENT_LOOP].into_iter().enumerate() {
+        let value = (number + 7).to_string();
+        let ports = [stranger.port, server.port, front.port];
+        let told = run(program, &ports, &tls, &["meter", "m", &value]);
+        let [s, p] = [("NOT_SENT", stranger.port), ("NOT_SENT", server.port)];
+        told.assert(Status::Ok, &[s, s, p, p, ("OK", front.port)]);
+        assert!(told.stderr.contains("TLS: "), "{}", told.stderr);
+        assert_eq!(server.query("meter", "m"), value);
+    }
+}
+
+/// Profile fast: a primary that swallows packets holds up whoever connects by itself only.
+#[test]
+fn with_connections_of_the_librarys_a_silent_primary_costs_a_hedge() {
+    testkit::needs!(Gxx, Boost, OpensslDev);
+    let (silent, backup) = (FullBacklog::new(), Peer::answering(&replies::ok()));
+    let fast = [
+        ("ECF_FAILOVER_PROFILE", "fast"),
+        ("ECF_FAILOVER_MEMORY", "off"),
+    ];
+    for program in [&*AFTER, &*EVENT_LOOP] {
+        let told = run(program, &[silent.port, backup.port], &fast, &["event", "e"]);
+        told.assert(
+            Status::Ok,
+            &[("NOT_SENT", silent.port), ("OK", backup.port)],
+        );
+        assert!(told.took < Duration::from_secs(5), "{:?}", told.took);
+    }
+}
+
 #[test]
 fn a_signal_ends_a_command_in_a_pause_and_in_an_attempt() {
-    testkit::needs!(Gxx, Boost);
+    testkit::needs!(Gxx, Boost, OpensslDev);
     let silent = Peer::new(&[Act::Silence]);
     let slow = [("ECF_FAILOVER_RETRY_PERIOD", "20")];
-    for program in [&*AFTER, &*EVENT_LOOP] {
+    for program in [&*PLAIN, &*AFTER, &*EVENT_LOOP] {
         for (port, outcome) in [(refused_port(), "NOT_SENT"), (silent.port, "UNCONFIRMED")] {
             let mut command = job(program, &[port], &slow, &["event", "e"]).command();
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -198,7 +251,7 @@ fn a_signal_ends_a_command_in_a_pause_and_in_an_attempt() {
 
 #[test]
 fn a_look_up_that_hangs_holds_up_neither_the_backups_nor_the_end() {
-    testkit::needs!(Gcc, Gxx, Boost);
+    testkit::needs!(Gcc, Gxx, Boost, OpensslDev);
     let directory = scratch("examples-cpp-look-up");
     let source = directory.join("look_up.c");
     let text = "#include <unistd.h>\nint getaddrinfo(void) { sleep(50); return -2; }\n";
@@ -213,13 +266,12 @@ fn a_look_up_that_hangs_holds_up_neither_the_backups_nor_the_end() {
         ("ECF_CONNECT_TIMEOUT", "0.2"),
     ];
     let backup = Peer::answering(&replies::ok());
-    for program in [&*AFTER, &*EVENT_LOOP] {
-        let ports = [backup.port, backup.port];
-        let run = run(program, &ports, &hanging, &["event", "e"]);
-        let n = ("NOT_SENT", backup.port);
-        run.assert(Status::Ok, &[n, n, ("OK", backup.port)]);
-        assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
-    }
+    // The others leave look-ups to the library.
+    let ports = [backup.port, backup.port];
+    let run = run(&PLAIN, &ports, &hanging, &["event", "e"]);
+    let n = ("NOT_SENT", backup.port);
+    run.assert(Status::Ok, &[n, n, ("OK", backup.port)]);
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
 }
 
 /// What only a real server shows: that the bytes are understood.
