@@ -17,7 +17,8 @@
  *   the function of the same type named *_free. A string that a function returns belongs to the
  *   handle that it was asked of: a reply's lives until ecf_reply_free, an attempt's during the
  *   callback, a plan's until the next ecf_plan_next, ecf_plan_outcome or ecf_plan_free on that
- *   plan. Strings and arrays that are passed in are copied.
+ *   plan. Strings and arrays that are passed in are copied. A socket that is taken is the
+ *   caller's, who closes it; what ecf_plan_poll_fd tells stays the plan's.
  * Strings. Bytes that end with NUL; UTF-8 is not asked for, and what comes from a server comes
  *   byte for byte. The report is JSON in UTF-8.
  * Errors. A function that can fail returns an ecf_status; 0 is success. NULL is safe wherever a
@@ -30,7 +31,7 @@
  *   server sent, and servers do tell jobs' passwords (--zombie_get, --get_state).
  * Threads. An ecf_client may be used by any number of threads at once; each send takes the
  *   settings as they are when it starts. An ecf_reply may be read by any thread. An ecf_plan
- *   and an ecf_attempt belong to one thread at a time. Freeing a handle while another thread
+ *   and an ecf_attempt belong to one thread at a time, but for ecf_attempt_cancelled. Freeing a handle while another thread
  *   is inside a call on it is an error of the caller. The library starts no threads; names are
  *   looked up in a thread of the C library where it has one for that.
  * Signals. No handler is installed and SIGPIPE is never raised. Only ecf_client_cancel and
@@ -38,8 +39,10 @@
  * Fork. Between calls a process may fork: parent and child go on independently, each with its
  *   own copy of every handle. In the child of a process that had looked names up before, names
  *   are looked up by plain getaddrinfo, which may outlast the deadline; numeric addresses and
- *   localhost need no look-up. No descriptor stays open between calls, and none that is open
- *   during a call is inherited by a program that is executed.
+ *   localhost need no look-up. No descriptor stays open between calls, but for those of a plan
+ *   of ecf_plan_new_connected until ecf_plan_free, and none is inherited by a program that is
+ *   executed. A child may free such a plan without disturbing its parent's; where it goes on
+ *   with it, connections are made anew, and both may deliver the command.
  * Files. With ECF_FAILOVER_PROFILE=fast, and unless ECF_FAILOVER_MEMORY says otherwise, what is
  *   known of dead hosts is kept in a file of 4 KiB at most, and which backup has which job in
  *   one of 64 KiB at most, in ECF_FAILOVER_MEMORY_DIR, else in the first of XDG_RUNTIME_DIR,

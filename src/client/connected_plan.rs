@@ -14,7 +14,7 @@ use crate::sys::clock;
 use crate::sys::poller::Poller;
 use crate::sys::wait::Descriptors;
 
-/// How long the longest pause is where no descriptor tells of news.
+/// How long the longest pause is where no descriptor tells of all news.
 const BLIND_PAUSE: Millis = 20;
 /// The kernel lets a descriptor wake 500 others that are watched by one, and fewer the deeper they
 /// are nested: 50 where the program's own epoll is watched by another, and that by a third.
@@ -86,21 +86,18 @@ impl ConnectedPlan {
             Step::Speak { .. } => self.race.look_at(),
             Step::Wait { .. } | Step::End => Millis::MAX,
         };
-        if let Some(poller) = &mut self.poller {
+        let tells_all = self.poller.as_mut().is_some_and(|poller| {
             let mut descriptors = Descriptors::new();
             self.race.watch(&mut descriptors);
-            poller.watch(&descriptors, look_at);
-        }
+            poller.watch(&descriptors, look_at)
+        });
         match step {
             Step::Speak { .. } => Do::Speak {
                 limit: self.race.left(),
             },
             Step::Wait { until } => {
                 let pause = until.saturating_sub(clock::now());
-                let longest = match self.poller {
-                    Some(_) => Millis::MAX,
-                    None => BLIND_PAUSE,
-                };
+                let longest = if tells_all { Millis::MAX } else { BLIND_PAUSE };
                 Do::Wait {
                     pause: pause.min(longest),
                 }

@@ -63,18 +63,21 @@ mod system {
 
         /// Watches these from now on, each until it is ready, and the time `until`
         /// ([`Millis::MAX`]: none). Others are watched as long as they are open. What was ready
-        /// before is news no more.
-        pub(crate) fn watch(&mut self, descriptors: &Descriptors, until: Millis) {
+        /// before is news no more. Whether all can be watched.
+        #[must_use]
+        pub(crate) fn watch(&mut self, descriptors: &Descriptors, until: Millis) -> bool {
             self.harvest();
+            let mut is_complete = true;
             for (fd, events) in descriptors.entries() {
                 // Those of poll(2) have the same numbers.
                 let events = u32::from(events.unsigned_abs()) | ONCE;
                 // It may be new, also where another had its number.
-                if self.control(libc::EPOLL_CTL_MOD, fd, events).is_err() {
-                    self.control(libc::EPOLL_CTL_ADD, fd, events).ok();
-                }
+                let is_watched = self.control(libc::EPOLL_CTL_MOD, fd, events).is_ok()
+                    || self.control(libc::EPOLL_CTL_ADD, fd, events).is_ok();
+                is_complete &= is_watched;
             }
             self.set_timer(until);
+            is_complete
         }
 
         /// Watches this one no longer, which stays open.
@@ -156,7 +159,7 @@ mod system {
             match *self {}
         }
 
-        pub(crate) fn watch(&mut self, _: &Descriptors, _: Millis) {
+        pub(crate) fn watch(&mut self, _: &Descriptors, _: Millis) -> bool {
             match *self {}
         }
 
