@@ -100,8 +100,9 @@ const INSIDE: &[Row] = &[
     }),
 ];
 
-const NAMESPACE: &str = "ip link set lo up && ip link add nowhere type dummy && \
-    ip addr add 10.99.0.1/24 dev nowhere && ip link set nowhere up && \
+const NAMESPACE: &str = "ip link set lo up && ip link add here type veth peer name there && \
+    ip link set here up && ip link set there up && ip addr add 10.99.0.1/24 dev here && \
+    ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:99 dev here && \
     mount --bind \"$1/resolv\" /etc/resolv.conf && mount --bind \"$1/nsswitch\" /etc/nsswitch.conf && \
     exec \"$0\" inside";
 

@@ -83,7 +83,10 @@ fn remarks(settings: &Settings, kind: Kind, look: &hostlist::Look) -> String {
                 .why_empty
                 .iter()
                 .map(|why| format!("no backups: {why}"));
-            let is_told = |problem: &&String| look.why_empty.as_ref() != Some(*problem);
+            let is_told = |problem: &&String| {
+                let why = look.why_empty.as_ref();
+                !why.is_some_and(|why| problem.starts_with(why.as_str()))
+            };
             let problems = look.problems.iter().filter(is_told).cloned();
             empty.chain(problems).collect()
         }

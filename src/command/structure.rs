@@ -310,6 +310,20 @@ mod tests {
     }
 
     #[test]
+    fn a_suite_alone_names_what_it_needs_of_others_and_in_a_group_it_does_not() {
+        let suite = b"suite s # begun:1\ninlimit /lim:l\ntask t # state:queued\n\
+            trigger /o/x:1 and /o/y == complete and /s/t2 == complete\ntask t2\nendsuite\n";
+        let told = |place| {
+            let text = node(suite, Shows::Structure, place);
+            String::from_utf8_lossy(&text).into_owned()
+        };
+        let alone = told(Place::Alone);
+        let externs = "#5.9.2\nextern /lim:l\nextern /o/x:1\nextern /o/y\nsuite s\n";
+        assert!(alone.starts_with(externs), "{alone}");
+        assert!(!told(Place::InGroup).contains("extern"));
+    }
+
+    #[test]
     fn a_migration_keeps_all_lines() {
         let told = printed(SENT, Shows::Migration);
         assert_eq!(

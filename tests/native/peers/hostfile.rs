@@ -146,6 +146,29 @@ fn why_there_are_no_backups_is_told_where_the_failure_is_told() {
             assert!(text.ends_with(&format!("# {wanted}\n")), "{text}");
         }
     }
+    // Explain tells what is wrong with a hostfile that is used, and nothing to those who do not.
+    for (text, line) in [
+        ("", "no backups: "),
+        ("b1:x\n", "no backups: "),
+        ("b1:x\nb2:4000\n", ":1: "),
+        ("b1\n", "without a port"),
+    ] {
+        let file = scratch("explained").join("hosts");
+        fs::write(&file, text).unwrap();
+        let client = Handle::quick(39_141, &[("ECF_HOSTFILE", file.to_str().unwrap())]);
+        let told = client
+            .explain(ecf_failover::model::Kind::Task, 1_000)
+            .unwrap();
+        let remarks: Vec<_> = told.lines().filter(|line| line.starts_with('#')).collect();
+        assert!(
+            remarks.len() == 1 && remarks[0].contains(line),
+            "{text:?}: {told}"
+        );
+        let user = client
+            .explain(ecf_failover::model::Kind::User, 1_000)
+            .unwrap();
+        assert!(!user.contains('#'), "{user}");
+    }
     let primary = Peer::answering(&replies::ok());
     let well = Handle::quick(primary.port, &[]).task(&["--event=e"]);
     assert!(

@@ -352,6 +352,15 @@ fn planned(script: &Script, kind: Kind) {
                     now += 1;
                     let outcome = next_outcome(script, &seen, host);
                     assert_eq!(ecf_plan_outcome(plan, outcome, now), Status::Ok);
+                    // What ends it does so at once.
+                    let status = ecf_plan_status(plan);
+                    let is_final =
+                        [Outcome::Ok as i32, Outcome::Rejected as i32].contains(&outcome);
+                    assert!(
+                        !is_final || status == script.end,
+                        "{status:?}: {}",
+                        script.name
+                    );
                 }
                 1 => now += ms,
                 2 => break Status::Ok,

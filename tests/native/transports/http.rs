@@ -213,7 +213,7 @@ fn no_replies() -> Vec<(&'static str, Answer, &'static [&'static str])> {
         (
             "interim ones without end",
             Answer::Flood(Vec::new(), b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()),
-            &[],
+            &["interim replies"],
         ),
         ("html", status("200 OK"), &[]),
         (

@@ -190,6 +190,38 @@ fn a_server_with_no_cipher_in_common_is_told_with_what_is_spoken() {
     }
 }
 
+/// By TLS 1.3 the alert comes after the handshake, when the request has left.
+#[test]
+fn a_server_that_wants_a_certificate_of_the_client_is_told_as_incurable() {
+    testkit::needs!(Openssl);
+    let certificate = Certificate::self_signed();
+    for (version, outcome, stage) in [
+        ("-tls1_2", "NOT_SENT", "tls"),
+        ("-tls1_3", "UNCONFIRMED", "read"),
+    ] {
+        let server = OpensslServer::new("wants", &certificate, &[version, "-Verify", "1"]);
+        let trusted = &certificate.certificate;
+        let told = trusting(trusted, server.port, &[("ECF_DENIED", "1")]).task(&["--event=e"]);
+        let words = "wants a certificate of the client";
+        assert_ended(&told, server.port, outcome, stage, words);
+        assert!(told.summary().contains("no retry"), "{}", told.report);
+    }
+}
+
+#[test]
+fn an_authority_with_a_key_that_is_too_short_is_told_by_the_attempt() {
+    testkit::needs!(Openssl);
+    let weak = Certificate::self_signed_with(&["RSA", "-pkeyopt", "rsa_keygen_bits:1024"]);
+    let authority = Authority::by(weak.clone());
+    let front = TlsFront::new(&authority.issue("DNS:localhost"), refused_port());
+    let told = trusting(&weak.certificate, front.port, &[("ECF_DENIED", "1")]).task(&["--event=e"]);
+    assert_no_retry_helps(
+        &told,
+        front.port,
+        "an authority there has an RSA key of 1024 bits",
+    );
+}
+
 #[test]
 fn tls_1_2_and_1_3_are_spoken() {
     testkit::needs!(Openssl);
