@@ -55,9 +55,9 @@ fn a_server_that_says_nothing_is_waited_for_asleep() {
 fn a_cancel_wakes_all_who_wait_and_leaves_no_descriptor() {
     let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
     let frozen = Peer::new(&[Act::Silence]);
+    let refused = refused_port().to_string();
     let before = descriptors();
     let client = Handle::quick(frozen.port, &[("ECF_TIMEOUT", "600")]);
-    let refused = refused_port().to_string();
     thread::scope(|scope| {
         let commands = [
             vec!["--event=e".to_owned()],
