@@ -113,6 +113,11 @@ module ecf_failover
     procedure :: label => client_label
     procedure :: wait => client_wait
     procedure :: queue => client_queue
+    generic :: post_event => client_post_event, client_post_event_as
+    procedure :: post_meter => client_post_meter
+    procedure :: post_label => client_post_label
+    procedure :: flush => client_flush
+    procedure :: pending => client_pending
     !> Any task command, any user command: the words of ecflow_client's command line.
     procedure :: task => client_task
     procedure :: user => client_user
@@ -127,6 +132,7 @@ module ecf_failover
     generic :: assignment(=) => client_assign
     procedure, private :: client_init, client_init_known, client_abort
     procedure, private :: client_abort_unexplained, client_event, client_event_as, client_assign
+    procedure, private :: client_post_event, client_post_event_as
   end type ecf_client
 
   !> One attempt of a delegated command, valid inside the procedure that got it.
@@ -229,6 +235,29 @@ module ecf_failover
       type(c_ptr), intent(out) :: reply
       integer(c_int32_t) :: status
     end function c_send_task
+
+    function c_post_task(client, argc, argv) bind(c, name='ecf_post_task_cmd') result(status)
+      import :: c_int32_t, c_ptr
+      type(c_ptr), value :: client
+      integer(c_int32_t), value :: argc
+      type(c_ptr), intent(in) :: argv(*)
+      integer(c_int32_t) :: status
+    end function c_post_task
+
+    function c_client_flush(client, timeout_ms, reply) bind(c, name='ecf_client_flush') &
+        result(status)
+      import :: c_int32_t, c_int64_t, c_ptr
+      type(c_ptr), value :: client
+      integer(c_int64_t), value :: timeout_ms
+      type(c_ptr), intent(out) :: reply
+      integer(c_int32_t) :: status
+    end function c_client_flush
+
+    function c_client_pending(client) bind(c, name='ecf_client_pending') result(number)
+      import :: c_int32_t, c_ptr
+      type(c_ptr), value :: client
+      integer(c_int32_t) :: number
+    end function c_client_pending
 
     function c_send_user(client, argc, argv, reply) bind(c, name='ecf_send_user_cmd') &
         result(status)
@@ -770,6 +799,81 @@ contains
     call list%finish()
     call send_list(this, list, reply, stat, errmsg)
   end subroutine send_words
+
+  !> Queued, and delivered by a thread of the library's: the model computes on.
+  subroutine client_post_event(this, name, stat, errmsg)
+    class(ecf_client), intent(inout) :: this
+    character(len=*), intent(in) :: name
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    call post_words(this, '--event='//name, stat=stat, errmsg=errmsg)
+  end subroutine client_post_event
+
+  !> `state` is 'set' or 'clear'.
+  subroutine client_post_event_as(this, name, state, stat, errmsg)
+    class(ecf_client), intent(inout) :: this
+    character(len=*), intent(in) :: name, state
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    call post_words(this, '--event='//name, state, stat, errmsg)
+  end subroutine client_post_event_as
+
+  subroutine client_post_meter(this, name, number, stat, errmsg)
+    class(ecf_client), intent(inout) :: this
+    character(len=*), intent(in) :: name
+    integer, intent(in) :: number
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    character(len=24) :: digits
+    write (digits, '(i0)') number
+    call post_words(this, '--meter='//name, digits, stat, errmsg)
+  end subroutine client_post_meter
+
+  subroutine client_post_label(this, name, text, stat, errmsg)
+    class(ecf_client), intent(inout) :: this
+    character(len=*), intent(in) :: name, text
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    call post_words(this, '--label='//name, text, stat, errmsg)
+  end subroutine client_post_label
+
+  subroutine post_words(this, first, second, stat, errmsg)
+    class(ecf_client), intent(inout) :: this
+    character(len=*), intent(in) :: first
+    character(len=*), intent(in), optional :: second
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    type(word_list), target :: list
+    integer :: status
+    character(len=:), allocatable :: message
+    call list%add(first)
+    if (present(second)) call list%add(second)
+    call list%finish()
+    status = int(c_post_task(this%handle, list%count(), list%pointers))
+    message = ''
+    if (status /= ecf_ok) message = refusal(this)
+    call tell(this, status, message, stat, errmsg)
+  end subroutine post_words
+
+  !> Waits until all that was posted is delivered, for so many seconds at most; `errmsg` and `reply`
+  !> tell what was not.
+  subroutine client_flush(this, seconds, reply, stat, errmsg)
+    class(ecf_client), intent(inout) :: this
+    integer, intent(in) :: seconds
+    type(ecf_reply), intent(out), optional :: reply
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    type(c_ptr) :: handle
+    integer(c_int32_t) :: status
+    status = c_client_flush(this%handle, 1000_c_int64_t*max(seconds, 0), handle)
+    call conclude(this, int(status), handle, reply, stat, errmsg)
+  end subroutine client_flush
+
+  !> How many posts are not delivered yet.
+  integer function client_pending(this)
+    class(ecf_client), intent(in) :: this
+    client_pending = int(c_client_pending(this%handle))
+  end function client_pending
 
   subroutine send_list(this, list, reply, stat, errmsg)
     class(ecf_client), intent(inout) :: this

@@ -32,8 +32,11 @@
  * Threads. An ecf_client may be used by any number of threads at once; each send takes the
  *   settings as they are when it starts. An ecf_reply may be read by any thread. An ecf_plan
  *   and an ecf_attempt belong to one thread at a time, but for ecf_attempt_cancelled. Freeing a handle while another thread
- *   is inside a call on it is an error of the caller. The library starts no threads; names are
- *   looked up in a thread of the C library where it has one for that.
+ *   is inside a call on it is an error of the caller. The library starts no threads, but one for a
+ *   client that posts (ecf_post_task_cmd), from the first post until a second after the last is
+ *   delivered; ecf_client_free and dlclose end it. All signals are blocked in it, and it calls
+ *   nothing of the caller's. Names are looked up in a thread of the C library where it has one
+ *   for that.
  * Signals. No handler is installed and SIGPIPE is never raised. Only ecf_client_cancel and
  *   ecf_client_resume may be called from a signal handler. A signal does not shorten a wait.
  * Fork. Between calls a process may fork: parent and child go on independently, each with its
@@ -359,7 +362,8 @@ ecf_status ecf_client_set(struct ecf_client *client, const char *key, const char
 
 /**
  * Tells why the last ecf_client_set on this handle was refused, with the key and what it takes;
- * "" if it was taken. Never the value of a key that is unknown or secret. Where several threads
+ * "" if it was taken. After a post that was refused (ecf_post_task_cmd) it tells the reason of that,
+ * until the next ecf_client_set. Never the value of a key that is unknown or secret. Where several threads
  * set keys of one handle, it may be another thread's.
  *
  * @param buf, cap, needed  as in ecf_client_get

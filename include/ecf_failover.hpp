@@ -408,6 +408,28 @@ public:
     Reply try_send_user(const Words& words) { return send(ecf_send_user_cmd, words); }
     Reply send_user(const Words& words) { return succeeded(try_send_user(words)); }
 
+    /// Queues an event, a meter or a label, and returns at once; a thread of the client's delivers it.
+    Status try_post(const Words& words) {
+        const std::vector<const char*> argv = detail::pointers(words);
+        return detail::status(ecf_post_task_cmd(handle_.get(), static_cast<std::int32_t>(argv.size()),
+                                                argv.data()));
+    }
+    void post(const Words& words) {
+        const Status status = try_post(words);
+        if (status != Status::ok) {
+            throw Error(status, "ecf_failover: " + refusal());
+        }
+    }
+    /// Waits until all that was posted is delivered; tells what was not.
+    Reply try_flush(std::chrono::milliseconds timeout) {
+        ecf_reply* handle = nullptr;
+        ecf_client_flush(handle_.get(), detail::count(timeout), &handle);
+        return Reply(handle);
+    }
+    Reply flush(std::chrono::milliseconds timeout) { return succeeded(try_flush(timeout)); }
+    /// How many posts are not delivered yet.
+    std::uint32_t pending() const noexcept { return ecf_client_pending(handle_.get()); }
+
     /// Lets the library decide where, when and how often; `attempt(Attempt&)` makes one attempt
     /// and returns an Outcome. It is not copied. What it throws ends the command and is thrown
     /// here again.

@@ -191,6 +191,9 @@ _FUNCTIONS: Mapping[str, tuple[Any, list[Any]]] = {
     "ecf_plan_free": (None, [_Handle]),
     "ecf_send_task_cmd": (ctypes.c_int32, [_Handle, ctypes.c_int32, _Words, _Place]),
     "ecf_send_user_cmd": (ctypes.c_int32, [_Handle, ctypes.c_int32, _Words, _Place]),
+    "ecf_post_task_cmd": (ctypes.c_int32, [_Handle, ctypes.c_int32, _Words]),
+    "ecf_client_flush": (ctypes.c_int32, [_Handle, ctypes.c_uint64, _Place]),
+    "ecf_client_pending": (ctypes.c_uint32, [_Handle]),
     "ecf_delegate": (
         ctypes.c_int32,
         [_Handle, ctypes.c_int32, _Words, _AttemptFunction, ctypes.c_void_p, _Place],
@@ -524,14 +527,19 @@ class _Caller:
         self._client = client
         self._handles = client._opened()
         self._is_main = threading.current_thread() is threading.main_thread()
+        self._handle = self._handles.main if self._is_main else self._handles.others
         self._tasks: queue.SimpleQueue[Optional[_Task[Any]]] = queue.SimpleQueue()
+
+    def use_main(self) -> None:
+        """For what belongs to the handle of the main thread, as posts do."""
+        self._handle = self._handles.main
 
     def call(self, function: Any, *arguments: Any) -> None:
         """Calls ``function`` with the client's handle and ``arguments``."""
         # Both are kept until the call is over, whoever leaves before.
         handles, tasks = self._handles, self._tasks
         if not self._is_main:
-            function(handles.others, *arguments)
+            function(self._handle, *arguments)
             return
 
         def body() -> None:
@@ -781,6 +789,32 @@ class Client:
         """Sends a user command."""
         return self._send(_library.ecf_send_user_cmd, words, check)
 
+    def post(self, *words: Text) -> None:
+        """Queues an event, a meter or a label, and returns at once; a thread of the library's
+        delivers it, in order. A send of the main thread waits for what was posted before. Call
+        ``flush`` before the end: what is not delivered then is lost."""
+        argv = [_bytes(word) for word in words]
+        handles = self._opened()
+        with self._lock:
+            number = _library.ecf_post_task_cmd(handles.main, len(argv), _words(argv))
+            status = Status(number)
+            if status is not Status.OK:
+                why = self._read(_library.ecf_client_refusal, handle=handles.main)
+                raise _error(status, why)
+
+    def flush(self, timeout: float, check: bool = True) -> Reply:
+        """Waits until all that was posted is delivered, for so many seconds at most; tells what
+        was not."""
+        here = _Caller(self)
+        here.use_main()
+        reply = self._reply(here, _library.ecf_client_flush, _milliseconds(timeout))
+        return self._judged(reply, check)
+
+    @property
+    def pending(self) -> int:
+        """How many posts are not delivered yet."""
+        return int(_library.ecf_client_pending(self._opened().main))
+
     def delegate(
         self,
         kind: Kind,
@@ -936,8 +970,8 @@ class Client:
             raise _error(reply.status, reply.error, reply)
         return reply
 
-    def _read(self, function: Any, *arguments: Any) -> str:
-        handle = self._opened().others
+    def _read(self, function: Any, *arguments: Any, handle: Optional[int] = None) -> str:
+        handle = handle or self._opened().others
         needed = ctypes.c_size_t(1024)
         while True:
             buffer = ctypes.create_string_buffer(max(needed.value, 1))

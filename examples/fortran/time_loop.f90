@@ -10,17 +10,22 @@ program time_loop
 
   if (rank == 0) then
     call ecf%open(verbose=.true.)
-    ! A dead server must not hold the model: half a minute for each meter and label, no more.
-    call ecf%set('ECF_FAILOVER_PROGRESS_TIMEOUT', '30')
+    ! What is older than ten minutes is given up: then the server is told where the model is now.
+    call ecf%set('ECF_FAILOVER_PROGRESS_TIMEOUT', '600')
   end if
   do step = 1, steps
     call integrate()
     if (rank == 0) then
-      call ecf%meter('step', step)
-      call ecf%label('info', 'integrating')
+      ! Queued in microseconds, delivered meanwhile: the model never waits for a server.
+      call ecf%post_meter('step', step)
+      call ecf%post_label('info', 'integrating')
     end if
   end do
-  if (rank == 0) call ecf%close()
+  if (rank == 0) then
+    ! What is not delivered by now has half a minute; afterwards it would be lost.
+    call ecf%flush(30)
+    call ecf%close()
+  end if
 
 contains
 

@@ -11,14 +11,14 @@ program time_loop_mpi
   call MPI_Comm_rank(MPI_COMM_WORLD, rank, ierror)
   if (rank == 0) then
     call ecf%open(verbose=.true.)
-    call ecf%set('ECF_FAILOVER_PROGRESS_TIMEOUT', '30')
   end if
   do step = 1, steps
     ! The model integrates, and its ranks meet.
     call MPI_Barrier(MPI_COMM_WORLD, ierror)
-    if (rank == 0) call ecf%meter('step', step)
+    if (rank == 0) call ecf%post_meter('step', step)
   end do
   if (rank == 0) then
+    ! It comes after what was posted.
     call ecf%label('info', 'all ranks are done')
     call ecf%close()
   end if

@@ -13,6 +13,7 @@ mod memory_place;
 mod native;
 mod notes;
 mod notices;
+mod post;
 mod race;
 mod refusal;
 mod reply;
@@ -24,24 +25,22 @@ mod without_backups;
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 pub use crate::model::Level;
 pub(crate) use connected_plan::{ConnectedPlan, Do};
 pub(crate) use delegate::SharedRace;
 pub use delegate::{DelegatedAttempt, Override};
 pub use log::Sink;
 pub(crate) use notes::Notes;
+pub use post::Guard;
+pub(crate) use post::close_all_posts;
 pub use reply::Reply;
 pub use run::{Clock, SystemClock};
 pub(crate) use session::Session;
 
 use crate::config::{Configuration, KeyError};
 use crate::model::{Millis, Secrets};
-use crate::net::AddressBook;
 
 use log::Log;
-use native::Sender;
 use session::CommandView;
 use shared::Shared;
 
@@ -66,18 +65,7 @@ impl Client {
     #[must_use]
     pub fn new(configuration: Configuration) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                configuration: Mutex::new(Arc::new(configuration)),
-                sink: Mutex::new(None),
-                cancel: Arc::default(),
-                bells: Mutex::default(),
-                host_lists: Mutex::default(),
-                addresses: AddressBook::default(),
-                memory: memory::Store::default(),
-                home: job_home::HandleHome::default(),
-                sender: Sender::default(),
-                refusal: Mutex::default(),
-            }),
+            shared: Arc::new(Shared::new(Arc::new(configuration), Arc::default())),
         }
     }
 
@@ -128,6 +116,7 @@ impl Client {
     /// Ends every command in progress, and later ones at once, until [`Client::resume`].
     pub fn cancel(&self) {
         self.shared.cancel.set();
+        self.shared.posts.cancel.set();
     }
 
     /// Calls `see_to_it` on the thread that waits, after each [`Client::interrupt`].
@@ -148,6 +137,7 @@ impl Client {
     /// Allows commands again.
     pub fn resume(&self) {
         self.shared.cancel.lift();
+        self.shared.posts.cancel.lift();
     }
 
     fn begin(

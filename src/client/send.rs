@@ -1,5 +1,7 @@
 //! The native client: a command line goes to a server.
 
+use std::sync::Arc;
+
 use super::Client;
 use super::delegate::delegated;
 use super::native::{NativeCommand, Transport, Wanted};
@@ -9,8 +11,8 @@ use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};
 use super::session::CommandView;
 use crate::command::{self, CommandLine, Purpose};
-use crate::config::{Profile, Sending};
-use crate::model::Kind;
+use crate::config::{Configuration, Profile, Sending};
+use crate::model::{Kind, Millis};
 use crate::net::Connector;
 use crate::policy::Connections;
 
@@ -33,7 +35,17 @@ impl Client {
     fn send(&self, argv: &[Vec<u8>], wanted: Wanted) -> Reply {
         // Reading files and the user data base counts, too.
         let start = SystemClock.start();
-        let configuration = self.configuration();
+        self.send_as(self.configuration(), argv, wanted, start)
+    }
+
+    /// The same with settings of another moment; it began at `start`.
+    pub(super) fn send_as(
+        &self,
+        configuration: Arc<Configuration>,
+        argv: &[Vec<u8>],
+        wanted: Wanted,
+        start: Millis,
+    ) -> Reply {
         let settings = configuration.settings();
         let secrets = command::secrets_in(argv, &settings.task.password);
         let line = CommandLine::read(argv, &secrets);
@@ -86,6 +98,16 @@ impl Client {
             job: (native.command.kind == Kind::Task).then_some(native.command.purpose),
         };
         let mut session = self.begin(&configuration, &command, start);
+        if native.command.purpose != Purpose::JobBegin
+            && let Some(before) = self.posts_before()
+        {
+            let progress = command.progress_timeout.unwrap_or(Millis::MAX);
+            let end = start.saturating_add(settings.timeout.min(progress));
+            before.wait(end, self.shared.cancel.watch_since(session.cancel_count()));
+            if let Some(lost) = self.tell_lost() {
+                session.warn(&lost);
+            }
+        }
         let mut text = Vec::new();
         let addresses = &self.shared.addresses;
         let cancel = self.shared.cancel.watch_since(session.cancel_count());

@@ -9,6 +9,7 @@ use super::job_home::HandleHome;
 use super::log::Sink;
 use super::memory;
 use super::native::Sender;
+use super::post;
 use crate::config::Configuration;
 use crate::net::{AddressBook, Cancel};
 use crate::sys::alarm::Bell;
@@ -27,4 +28,24 @@ pub(super) struct Shared {
     pub(super) sender: Sender,
     /// Why the last setting was refused; empty if it was taken.
     pub(super) refusal: Mutex<String>,
+    /// What was posted.
+    pub(super) posts: post::Slot,
+}
+
+impl Shared {
+    pub(super) fn new(configuration: Arc<Configuration>, cancel: Arc<Cancel>) -> Self {
+        Self {
+            configuration: Mutex::new(configuration),
+            sink: Mutex::new(None),
+            cancel,
+            bells: Mutex::default(),
+            host_lists: Mutex::default(),
+            addresses: AddressBook::default(),
+            memory: memory::Store::default(),
+            home: HandleHome::default(),
+            sender: Sender::default(),
+            refusal: Mutex::default(),
+            posts: post::Slot::default(),
+        }
+    }
 }

@@ -355,23 +355,29 @@ fn read_option<'a>(
 
 /// The option of this name, or the only one that begins so; else all that begin so.
 fn find(name: &[u8]) -> Result<OptionName, Vec<OptionName>> {
+    if name.is_empty() {
+        return Err(Vec::new());
+    }
+    // Jobs write names out, and that is the quick way.
+    if let Some(exact) = options().find(|option| option.name().as_bytes() == name) {
+        return Ok(exact);
+    }
+    let begins_so = |option: &OptionName| option.name().as_bytes().starts_with(name);
+    let mut candidates: Vec<_> = options().filter(begins_so).collect();
+    match candidates.len() {
+        1 => Ok(candidates.swap_remove(0)),
+        _ => Err(candidates),
+    }
+}
+
+fn options() -> impl Iterator<Item = OptionName> {
     let commands = COMMANDS.iter().map(OptionName::Command);
     let beside = BESIDE.iter().map(OptionName::Beside);
     let not_offered = NOT_OFFERED
         .iter()
         .filter(|(use_of, _)| !use_of.contains(' '))
         .map(|(name, why)| OptionName::NotOffered(name, why));
-    let mut candidates: Vec<_> = commands
-        .chain(beside)
-        .chain(not_offered)
-        .filter(|option| !name.is_empty() && option.name().as_bytes().starts_with(name))
-        .collect();
-    let exact = candidates.iter().position(|o| o.name().as_bytes() == name);
-    match (exact, candidates.len()) {
-        (Some(at), _) => Ok(candidates.swap_remove(at)),
-        (None, 1) => Ok(candidates.swap_remove(0)),
-        _ => Err(candidates),
-    }
+    commands.chain(beside).chain(not_offered)
 }
 
 /// How many of the following words belong to the option.

@@ -167,6 +167,9 @@ keys! {
     value("ECF_FAILOVER_WAIT_TIMEOUT", "", SECONDS,
         "how long `wait` may be told to wait, from the first time on (unset: as long as a server says so)") for Tasks
         => wait_timeout: Option<Millis> = |v| optional(v, positive_seconds);
+    value("ECF_FAILOVER_POST_QUEUE", "1024", "1 to 1000000",
+        "how many posted commands may wait to be delivered; a newer value of a meter or a label takes the place of an older one") for Tasks
+        => post_queue: u32 = |v| whole(v, 1, 1_000_000);
     value("ECF_CONNECT_TIMEOUT", "", SECONDS_OR_ZERO,
         "limit of each stage of an attempt (look-up, connect, write, reply); unset or 0: look-up 30 s, connect 5 s, write and reply the command's own limit (task 190 s)")
         => connect_timeout: Option<Millis> = zero_is_unset;

@@ -99,7 +99,8 @@ pub unsafe extern "C" fn ecf_client_set(
 }
 
 /// Tells why the last ecf_client_set on this handle was refused, with the key and what it takes;
-/// "" if it was taken. Never the value of a key that is unknown or secret. Where several threads
+/// "" if it was taken. After a post that was refused (ecf_post_task_cmd) it tells the reason of that,
+/// until the next ecf_client_set. Never the value of a key that is unknown or secret. Where several threads
 /// set keys of one handle, it may be another thread's.
 ///
 /// @param buf, cap, needed  as in ecf_client_get

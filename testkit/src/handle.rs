@@ -201,6 +201,29 @@ impl Handle {
         self.take(status, reply)
     }
 
+    /// `ecf_post_task_cmd`.
+    pub fn post(&self, argv: &[&str]) -> Status {
+        let words: Vec<_> = argv
+            .iter()
+            .map(|word| CString::new(*word).unwrap())
+            .collect();
+        let pointers: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
+        let argc = i32::try_from(pointers.len()).unwrap();
+        unsafe { ecf_post_task_cmd(self.0, argc, pointers.as_ptr()) }
+    }
+
+    /// `ecf_client_flush`.
+    pub fn flush(&self, timeout_ms: u64) -> Told {
+        let mut reply = ptr::null_mut();
+        let status = unsafe { ecf_client_flush(self.0, timeout_ms, &raw mut reply) };
+        self.take(status, reply)
+    }
+
+    /// `ecf_client_pending`.
+    pub fn pending(&self) -> u32 {
+        unsafe { ecf_client_pending(self.0) }
+    }
+
     /// Delegates; the callback gets host, port, number and limit, and answers an outcome.
     pub fn delegate(
         &self,

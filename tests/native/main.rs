@@ -16,6 +16,7 @@ mod connected;
 mod fast;
 mod faults;
 mod peers;
+mod posts;
 mod program;
 mod real;
 #[cfg(feature = "tls")]

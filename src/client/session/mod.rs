@@ -195,6 +195,13 @@ impl Session {
         self.shared.cancel.watch_since(self.cancel_count)
     }
 
+    /// A person should know of it, whatever comes.
+    pub(super) fn warn(&mut self, warning: &str) {
+        self.report.warn(warning);
+        let line = format_args!("command.warning {warning}");
+        self.log.line(Level::Warn, line);
+    }
+
     /// Whether it was cancelled.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancel().is_cancelled()

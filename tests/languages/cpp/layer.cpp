@@ -690,6 +690,24 @@ void a_plan_connects_by_itself() {
     THROWS(Error, [&] { ConnectedPlan(client, static_cast<Kind>(7)); });
 }
 
+void what_is_posted_is_delivered_and_a_flush_tells() {
+    Client client = quick(ok_port);
+    client.post({"--meter=m", "1"});
+    CHECK(client.try_post({"--event=e", "clear"}) == Status::ok);
+    CHECK(client.flush(20s) && client.pending() == 0);
+    const auto says_why = [](const Error& error) {
+        CHECK(contains(error.what(), "only --event, --meter and --label can be posted"));
+    };
+    THROWS_AND(Error, [&] { client.post({"--complete"}); }, says_why);
+    CHECK(client.try_post({"--meter=m", "x"}) == Status::argument);
+    client.set("ECF_PORT", dead_port);
+    client.set("ECF_DENIED", "");
+    client.post({"--meter=m", "2"});
+    const Reply late = client.try_flush(50ms);
+    CHECK(late.status() == Status::timeout && contains(late.error(), "not delivered: --meter=m 2"));
+    CHECK(client.pending() == 1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -716,5 +734,6 @@ int main(int argc, char** argv) {
     a_socket_closes_what_it_has();
     the_attempt_speaks_on_a_connection_of_the_librarys();
     a_plan_connects_by_itself();
+    what_is_posted_is_delivered_and_a_flush_tells();
     return failures == 0 ? 0 : 1;
 }

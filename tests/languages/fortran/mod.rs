@@ -183,7 +183,8 @@ fn the_time_loop_tells_its_steps() {
     let program = compiled("examples/fortran/time_loop.f90", INTEGERS[0], &[]);
     Program::new(&program, &environment(&port, EXAMPLE)).succeed();
     assert_eq!(server.client(&["--query", "meter", "/loop/t:step"]), "10\n");
-    assert_eq!(server.logged("chd:meter"), 10);
+    // A value that a newer one overtook is not told.
+    assert!((1..=10).contains(&server.logged("chd:meter")));
 }
 
 #[test]
@@ -209,5 +210,6 @@ fn of_many_ranks_the_first_tells_the_steps() {
     assert_eq!(server.client(&["--query", "meter", "/loop/t:step"]), "10\n");
     let label = server.client(&["--query", "label", "/loop/t:info"]);
     assert_eq!(label, "all ranks are done\n");
-    assert_eq!(server.logged("chd:meter"), 10);
+    // A value that a newer one overtook is not told.
+    assert!((1..=10).contains(&server.logged("chd:meter")));
 }

@@ -48,6 +48,13 @@ with Client(ECF_HOST="127.0.0.1", ECF_PORT=port, ECF_NAME="/s/f/t", ECF_PASS="_D
     assert ecf.get("ECF_PORT") == port and ecf.check() == []
     assert len(ecf.explain(Kind.TASK)) > 4000
 
+    ecf.post("--meter=m", 43)
+    ecf.post("--label=l", "posted")
+    assert ecf.flush(20).status is Status.OK and ecf.pending == 0
+    assert ecf.user("--query", "meter", "/s/f/t:m").text == "43\n"
+    assert ecf.user("--query", "label", "/s/f/t:l").text == "posted\n"
+    assert "can be posted" in str(expect(ecf_failover.Argument, ecf.post, "--complete"))
+
     seen = []
 
     def attempt(one):
