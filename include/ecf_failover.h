@@ -651,7 +651,8 @@ struct ecf_plan *ecf_plan_new_connected(struct ecf_client *client,
  * descriptors; do not read it. ecf_plan_free closes it: stop watching it before.
  *
  * @return -1 for NULL, for a plan of ecf_plan_new, and where the system had no descriptor left or
- *         has no epoll; then the pauses that ecf_plan_next tells are short, and are enough.
+ *         has no epoll. Then the pauses that ecf_plan_next tells are short, and while an attempt is
+ *         under way it is asked every 20 to 200 ms.
  *
  * @since 0.1.0
  */

@@ -610,7 +610,8 @@ public:
     }
 
     /// The descriptor to watch for reading: the plan's, the same as long as it lives. Stop watching
-    /// it before the plan goes. Socket::none: let the pauses be enough.
+    /// it before the plan goes. Socket::none: let the pauses be enough, and ask every 20 to 200 ms
+    /// while an attempt is under way.
     int poll_fd() const noexcept { return ecf_plan_poll_fd(handle_.get()); }
     /// An attempt that is under way is told again, with what is left of its time: none when its
     /// server is proved to be gone.
@@ -649,7 +650,9 @@ struct Rehearsal {
         std::uint32_t number() const noexcept { return number_; }
         std::chrono::milliseconds timeout() const noexcept { return timeout_; }
         bool cancelled() const noexcept { return false; }
-        void note(std::string_view words) { notes_ += words; }
+        void note(std::string_view words) {
+            notes_.append(notes_.empty() ? "" : "; ").append(words.substr(0, words.find('\0')));
+        }
         /// There is no connection.
         [[nodiscard]] Socket take_socket() noexcept { return Socket(); }
 
@@ -679,14 +682,17 @@ struct Rehearsal {
 };
 
 /// Runs a delegated command against scripted outcomes, on a clock that jumps from one attempt to the
-/// next: no socket, no sleep. `attempt(Rehearsal::Attempt&)` returns an Outcome. A command that goes on
+/// next: no socket, no sleep, and nothing that others would remember of hosts. `attempt(Rehearsal::Attempt&)` returns an Outcome. A command that goes on
 /// for ever ends with its deadline, or after 100,000 attempts with Status::in_progress.
 template <typename F>
 Rehearsal rehearse(Client& client, Kind kind, const Settings& settings, F&& attempt) {
     static_assert(std::is_invocable_r_v<Outcome, F&, Rehearsal::Attempt&>,
                   "the attempt is called with a Rehearsal::Attempt& and returns an Outcome");
     Rehearsal told;
-    Plan plan(client, kind, settings, std::chrono::milliseconds(0));
+    // What is made up is nothing for others to remember.
+    Settings own{{"ECF_FAILOVER_MEMORY", "off"}};
+    own.insert(own.end(), settings.begin(), settings.end());
+    Plan plan(client, kind, own, std::chrono::milliseconds(0));
     constexpr std::size_t most = 100'000;
     while (told.attempts.size() < most) {
         const Step step = plan.next(told.length);

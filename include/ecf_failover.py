@@ -27,6 +27,7 @@ import asyncio
 import collections
 import ctypes
 import enum
+import functools
 import json
 import operator
 import os
@@ -439,14 +440,29 @@ class Attempt:
         """Words for the report."""
         _library.ecf_attempt_note(self._handle, _bytes(text))
 
+    def _close(self) -> None:
+        """There is nothing to be closed."""
+
 
 class Connected(Attempt):
     """One attempt on a connection that the library has made."""
 
+    def __init__(self, handle: int) -> None:
+        super().__init__(handle)
+        # Here, on the thread that the library calls, no signal handler comes in between.
+        self._socket: Optional[socket.socket] = _socket(_library.ecf_attempt_take_socket(handle))
+
     def take_socket(self) -> socket.socket:
         """The connection, once: the caller's from now on, and non-blocking (``settimeout`` makes
-        it wait)."""
-        return _socket(_library.ecf_attempt_take_socket(self._handle))
+        it wait). One that is not taken is closed when the function returns."""
+        if self._socket is None:
+            raise _error(Status.ARGUMENT, "there is no connection, or it was taken before")
+        taken, self._socket = self._socket, None
+        return taken
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
 
 
 def _socket(descriptor: int) -> socket.socket:
@@ -594,15 +610,19 @@ class _Caller:
 class _AnyPlan:
     """What both sorts of plans have."""
 
-    def __init__(self, handle: int, handles: _Handles) -> None:
-        self._handle: Optional[int] = handle
+    def __init__(self, handles: _Handles, function: Any, *arguments: Any) -> None:
         # With the functions that the plan logs to.
         self._handles = handles
+        # Made and kept, and freed, by one call in C each: a signal handler may raise in between.
+        self._made: Deque[int] = collections.deque()
+        self._made.extend(map(function, *((argument,) for argument in arguments)))
+
+    @property
+    def _handle(self) -> int:
+        return self._made[0]
 
     def __del__(self) -> None:
-        handle, self._handle = getattr(self, "_handle", None), None
-        if handle:
-            _library.ecf_plan_free(handle)
+        collections.deque(map(_library.ecf_plan_free, getattr(self, "_made", ())), 0)
 
     def _next(self, now_ms: int) -> Tuple[Step, float]:
         ms = ctypes.c_uint64()
@@ -654,7 +674,7 @@ class ConnectedPlan(_AnyPlan):
 
     def fileno(self) -> int:
         """The descriptor to watch for reading, for select, selectors and ``loop.add_reader``; -1
-        where the pauses must be enough. It is the plan's: stop watching it before the plan goes."""
+        where there is none: then ask every 20 to 200 ms while an attempt is under way. It is the plan's: stop watching it before the plan goes."""
         return int(_library.ecf_plan_poll_fd(self._handle))
 
     def next(self) -> Tuple[Step, float]:
@@ -852,7 +872,11 @@ class Client:
 
         def run(_: Any, handle: int) -> int:
             try:
-                return int(here.run(lambda: attempt(given(handle))))
+                one = given(handle)
+                try:
+                    return int(here.run(lambda: attempt(one)))
+                finally:
+                    one._close()
             except BaseException as error:  # noqa: B902 - C cannot carry it
                 raised.append(error)
                 return int(Outcome.FATAL)
@@ -866,14 +890,14 @@ class Client:
     def plan(self, kind: Kind, now: float, **settings: Text) -> Plan:
         """A delegated command as a state machine that starts at ``now``, in seconds."""
         handles, pairs = self._opened(), _words(_pairs(settings))
-        now_ms = _milliseconds(now)
-        return Plan(_library.ecf_plan_new(handles.others, _kind(kind), pairs, now_ms), handles)
+        arguments = (handles.others, _kind(kind), pairs, _milliseconds(now))
+        return Plan(handles, _library.ecf_plan_new, *arguments)
 
     def plan_connected(self, kind: Kind, **settings: Text) -> ConnectedPlan:
         """The same with connections that the library makes; it starts now."""
         handles, pairs = self._opened(), _words(_pairs(settings))
-        plan = _library.ecf_plan_new_connected(handles.others, _kind(kind), pairs)
-        return ConnectedPlan(plan, handles)
+        arguments = (handles.others, _kind(kind), pairs)
+        return ConnectedPlan(handles, _library.ecf_plan_new_connected, *arguments)
 
     async def delegate_async(
         self,
@@ -889,13 +913,13 @@ class Client:
         step, seconds = plan.next(time.monotonic())
         while step in (Step.ATTEMPT, Step.WAIT):
             if step is Step.ATTEMPT:
-                running = asyncio.ensure_future(attempt(plan.host, plan.port, seconds))
 
                 def left() -> float:
                     step, seconds = plan.next(time.monotonic())
                     return seconds if step is Step.ATTEMPT else 0
 
-                outcome = await _bounded(running, left, None)
+                begin = functools.partial(attempt, plan.host, plan.port, seconds)
+                outcome = await _bounded(begin, left, None)
                 plan.outcome(outcome, time.monotonic())
             else:
                 # A cancel from elsewhere is seen at the next step.
@@ -925,15 +949,16 @@ class Client:
             while step in (Step.ATTEMPT, Step.WAIT):
                 news.clear()
                 if step is Step.ATTEMPT:
-                    taken = plan.take_socket()
-                    running = asyncio.ensure_future(speak(taken, plan.host, plan.port, seconds))
 
                     def left() -> float:
                         news.clear()
                         step, seconds = plan.next()
                         return seconds if step is Step.ATTEMPT else 0
 
-                    plan.outcome(await _bounded(running, left, news))
+                    taken = plan.take_socket()
+                    begin = functools.partial(speak, taken, plan.host, plan.port, seconds)
+                    told = news if descriptor >= 0 else None
+                    plan.outcome(await _bounded(begin, left, told, taken.close))
                 else:
                     await _any_of(news, seconds)
                 step, seconds = plan.next()
@@ -999,12 +1024,22 @@ async def _any_of(news: asyncio.Event, seconds: float) -> None:
 
 
 async def _bounded(
-    running: "asyncio.Future[Outcome]",
+    begin: Callable[[], Awaitable[Outcome]],
     left: Callable[[], float],
     news: Optional[asyncio.Event],
+    never_begun: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Awaits an attempt as long as ``left`` says that there are seconds left; it is asked again
     when there is news, or from time to time."""
+    has_begun = False
+
+    async def attempt() -> Outcome:
+        nonlocal has_begun
+        has_begun = True
+        return Outcome(await begin())
+
+    running = asyncio.ensure_future(attempt())
+    told: Optional[asyncio.Future[Any]] = None
     try:
         while not running.done():
             seconds = left()
@@ -1015,12 +1050,17 @@ async def _bounded(
             if news is None:
                 await asyncio.wait({running}, timeout=min(seconds, _GLANCE))
                 continue
-            told = asyncio.ensure_future(news.wait())
+            told = told or asyncio.ensure_future(news.wait())
             await asyncio.wait(
                 {running, told}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
             )
-            told.cancel()
-    except BaseException:
-        running.cancel()
-        raise
-    return Outcome.UNCONFIRMED if running.cancelled() else Outcome(running.result())
+            told = None if told.done() else told
+    finally:
+        for task in (running, told):
+            if task is not None and not running.get_loop().is_closed():
+                task.cancel()
+        if not has_begun:
+            never_begun()
+    if running.cancelled():
+        return Outcome.UNCONFIRMED if has_begun else Outcome.NOT_SENT
+    return running.result()

@@ -104,10 +104,18 @@ static void ask(struct command *one)
         uint64_t ms = 0;
         int32_t step = ecf_plan_next(one->plan, 0, &ms);
 
-        one->due_ms = now_ms() + (ms < 3600000 ? ms : 3600000);
+        /* Without a descriptor it is asked from time to time. */
+        if (ecf_plan_poll_fd(one->plan) < 0 && ms > 20)
+            one->due_ms = now_ms() + 20;
+        else
+            one->due_ms = now_ms() + (ms < 3600000 ? ms : 3600000);
         if (step == ECF_PLAN_WAIT)
             return;
         if (step != ECF_PLAN_ATTEMPT) {
+            /* Cancelled, perhaps, while a server was waited for. */
+            if (one->socket >= 0)
+                close(one->socket);
+            one->socket = -1;
             one->is_over = 1;
             return;
         }
@@ -169,11 +177,15 @@ static void turn(struct command *commands, size_t count)
 int main(int argc, char **argv)
 {
     static struct command commands[MOST];
-    size_t count = argc - 1 < MOST ? (size_t)(argc - 1) : MOST;
+    size_t count = (size_t)(argc - 1);
     size_t i, left = count;
     int failed = 0;
     ecf_client *client = ecf_client_new();
 
+    if (count > MOST) {
+        fprintf(stderr, "%d frames at the most\n", MOST);
+        return 2;
+    }
     for (i = 0; i < count; i++) {
         struct command *one = &commands[i];
         one->name = argv[i + 1];

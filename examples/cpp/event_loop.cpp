@@ -32,11 +32,14 @@ public:
           request_(std::move(request)),
           plan_(client, kind(request_)),
           pause_(io),
+          glance_(io),
           news_(io),
           done_(std::move(done)) {
         if (plan_.poll_fd() != ecf_failover::Socket::none) {
             news_.assign(plan_.poll_fd());
             watch();
+        } else {
+            glance();
         }
         go_on();
     }
@@ -58,6 +61,17 @@ private:
                                  watch();
                              }
                          });
+    }
+
+    /// Without a descriptor it is asked from time to time.
+    void glance() {
+        glance_.expires_after(milliseconds(50));
+        glance_.async_wait([this](const boost::system::error_code& error) {
+            if (!error && done_) {
+                go_on();
+                glance();
+            }
+        });
     }
 
     /// Asks the plan what is to be done, and begins it.
@@ -118,6 +132,7 @@ private:
     wire::Request request_;
     ecf_failover::ConnectedPlan plan_;
     asio::steady_timer pause_;
+    asio::steady_timer glance_;
     asio::posix::stream_descriptor news_;
     std::shared_ptr<Conversation> conversation_;
     Done done_;

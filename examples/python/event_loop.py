@@ -22,7 +22,11 @@ async def send(ecf: Client, name: str) -> bool:
 
     async def speak(taken: socket.socket, host: str, port: int, seconds: float) -> Outcome:
         """Speaks first on a connection that is there, within the time that it has."""
-        reader, writer = await asyncio.open_connection(sock=taken)
+        try:
+            reader, writer = await asyncio.open_connection(sock=taken)
+        except BaseException:
+            taken.close()
+            raise
         try:
             writer.write(frame)
             # A task command is short: the kernel takes it at once, and then it may be applied.

@@ -61,7 +61,8 @@ impl Client {
         let last = bells
             .last()
             .filter(|bell| bell.strong_count() < PLANS_AT_A_BELL);
-        if let Some(bell) = last.and_then(Weak::upgrade) {
+        // One of another process is not rung in this one.
+        if let Some(bell) = last.and_then(Weak::upgrade).filter(|bell| bell.is_own()) {
             return Some(bell);
         }
         let bell = Arc::new(Bell::of(&self.shared.cancel)?);
@@ -75,17 +76,30 @@ impl ConnectedPlan {
         self.race.session()
     }
 
-    pub(crate) fn next(&mut self) -> Do {
-        if self.poller.as_ref().is_some_and(|poller| !poller.is_own()) {
-            // A copy of the process has connections and a descriptor of its own.
+    /// A copy of the process has connections and a descriptor of its own.
+    fn renew(&mut self) {
+        if self.race.is_renewed() {
             self.poller = self.client.poller();
-            self.race.begin_again();
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Do {
+        self.renew();
+        if let Some(poller) = &self.poller {
+            // What is news from here on, a cancel among it, is seen here or wakes the caller again.
+            poller.harvest();
         }
         let step = self.race.next();
         let look_at = match step {
             Step::Speak { .. } => self.race.look_at(),
             Step::Wait { .. } | Step::End => Millis::MAX,
         };
+        if self.race.has_lacked_descriptors()
+            && let Some(poller) = &mut self.poller
+        {
+            // Rather a connection than news of a cancel.
+            poller.drop_bell();
+        }
         let tells_all = self.poller.as_mut().is_some_and(|poller| {
             let mut descriptors = Descriptors::new();
             self.race.watch(&mut descriptors);
@@ -113,6 +127,7 @@ impl ConnectedPlan {
 
     /// The connection to speak on, once.
     pub(crate) fn take_socket(&mut self) -> Option<OwnedFd> {
+        self.renew();
         let socket = self.race.take_socket()?;
         if let Some(poller) = &self.poller {
             poller.forget(socket.as_fd());
@@ -126,6 +141,7 @@ impl ConnectedPlan {
 
     /// Who spoke tells how it ended.
     pub(crate) fn told(&mut self, outcome: Outcome) {
+        self.renew();
         self.race.told(outcome, Vec::new());
     }
 }

@@ -50,6 +50,10 @@ pub(crate) struct Race {
     /// The one host whose connection is made, where the policy asks for whole attempts.
     opening: Option<HostIndex>,
     speaking: Option<Speaking>,
+    /// A connection could not be made for want of a descriptor.
+    lacks_descriptors: bool,
+    /// The process that the connections are of.
+    process: u32,
 }
 
 /// Somebody speaks to a host.
@@ -63,6 +67,9 @@ struct Speaking {
     silence: Millis,
     /// When a caller that is silent so far has waited long enough.
     until: Millis,
+    /// From when on a caller that was told to wait until then may have done so: its timers are its
+    /// own.
+    mute_from: Millis,
     /// When it is to be looked after next.
     look_at: Millis,
     is_gone: bool,
@@ -86,7 +93,30 @@ impl Race {
             connections: Connections::default(),
             opening: None,
             speaking: None,
+            lacks_descriptors: false,
+            process: std::process::id(),
         }
+    }
+
+    /// In a process that is a copy of the one that began them all connections are begun again: they
+    /// cannot be shared. Whether this is one.
+    pub(crate) fn is_renewed(&mut self) -> bool {
+        let process = std::process::id();
+        let is_copy = self.process != process;
+        if is_copy {
+            self.process = process;
+            let names = Self::names(&self.shared, &self.approach);
+            self.connections.begin_again(names);
+            if let Some(speaking) = &mut self.speaking {
+                speaking.connection = None;
+            }
+        }
+        is_copy
+    }
+
+    /// Whether a connection could not be made for want of a descriptor since this was asked last.
+    pub(crate) fn has_lacked_descriptors(&mut self) -> bool {
+        std::mem::take(&mut self.lacks_descriptors)
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -105,6 +135,7 @@ impl Race {
     /// What is to be done now. While somebody speaks it is [`Step::Speak`] again, with what is
     /// left of the time: nothing when it is proved that the server is gone.
     pub(crate) fn next(&mut self) -> Step {
+        self.is_renewed();
         loop {
             self.take_in_news();
             if self.speaking.is_some() {
@@ -164,7 +195,12 @@ impl Race {
 
     fn take_in_news(&mut self) {
         let news = self.connections.news(&self.shared.addresses);
+        if let Some(speaking) = self.speaking.as_mut().filter(|_| !news.is_empty()) {
+            speaking.look_at = 0;
+        }
         for one in news {
+            let errno = one.failure.as_ref().map(|failure| failure.errno);
+            self.lacks_descriptors |= matches!(errno, Some(libc::EMFILE | libc::ENFILE));
             match (self.opening, one.event) {
                 (Some(host), Event::Connected(connected)) if connected == host => {
                     if let Action::Attempt { limit, .. } = self.session.next(clock::now()) {
@@ -197,6 +233,7 @@ impl Race {
             end: now.saturating_add(limit),
             silence,
             until: now.saturating_add(patience),
+            mute_from: now.saturating_add(patience - (patience / 16 + 10).min(patience / 2)),
             look_at: now,
             is_gone: false,
         });
@@ -252,6 +289,7 @@ impl Race {
 
     /// The connection to speak on, once.
     pub(crate) fn take_connection(&mut self) -> Option<Connection> {
+        self.is_renewed();
         self.speaking.as_mut()?.connection.take()
     }
 
@@ -288,7 +326,7 @@ impl Race {
             return;
         };
         let now = clock::now();
-        let is_late = now >= speaking.until;
+        let is_late = now >= speaking.mute_from;
         let fault = match outcome {
             Outcome::NotSent | Outcome::Unconfirmed if speaking.is_gone => Some(Fault::Gone),
             Outcome::Unconfirmed if is_late => Some(Fault::Mute),
@@ -297,7 +335,11 @@ impl Race {
             _ => None,
         };
         let remark = speaking.remark.as_bytes();
-        let parts = [words.as_slice(), remark];
+        let proof: &[u8] = match fault {
+            Some(Fault::Gone) => b"another connection shows that the server is gone",
+            _ => b"",
+        };
+        let parts = [words.as_slice(), proof, remark];
         let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let what = parts.join(&b"; "[..]);
         self.ended(AttemptResult {
@@ -333,18 +375,11 @@ impl Race {
 
     /// When there is something to do while somebody speaks, though nothing happens.
     pub(crate) fn look_at(&self) -> Millis {
-        let speaking = self.speaking.as_ref();
+        // Who should have ended by now knows it.
+        let in_time = |speaking: &&Speaking| !speaking.is_gone && clock::now() < speaking.until;
+        let speaking = self.speaking.as_ref().filter(in_time);
         let own = speaking.map_or(Millis::MAX, |speaking| speaking.look_at);
         own.min(self.connections.next_time())
-    }
-
-    /// Begins all connections again, in a process that is a copy of the one that began them.
-    pub(crate) fn begin_again(&mut self) {
-        let names = Self::names(&self.shared, &self.approach);
-        self.connections.begin_again(names);
-        if let Some(speaking) = &mut self.speaking {
-            speaking.connection = None;
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::ffi::{CString, c_char, c_void};
 use std::os::fd::{IntoRawFd, OwnedFd};
 
+use parking_lot::Mutex;
+
 use super::client::{User, held};
 use super::guard::guarded;
 use super::reply::{clear, hand_over};
@@ -19,7 +21,8 @@ pub struct ecf_attempt {
     timeout_ms: u64,
     client: Client,
     cancel_count: u64,
-    notes: Notes,
+    /// Others may ask whether it is cancelled meanwhile.
+    notes: Mutex<Notes>,
     /// Of a command whose connections the library makes.
     race: Option<SharedRace>,
 }
@@ -160,13 +163,13 @@ impl ecf_attempt {
             timeout_ms: delegated.limit,
             client: client.clone(),
             cancel_count: delegated.cancel_count(),
-            notes: delegated.notes(),
+            notes: Mutex::new(delegated.notes()),
             race: delegated.race().cloned(),
         }
     }
 
     fn finish(self, outcome: i32, delegated: &mut DelegatedAttempt<'_>) -> Outcome {
-        delegated.set_notes(self.notes);
+        delegated.set_notes(self.notes.into_inner());
         outcome_from_number(outcome).unwrap_or_else(|| {
             delegated
                 .note(format!("the callback returned {outcome}, which is no outcome").as_bytes());
@@ -288,9 +291,9 @@ pub unsafe extern "C" fn ecf_attempt_take_socket(attempt: *mut ecf_attempt) -> i
 pub unsafe extern "C" fn ecf_attempt_note(attempt: *mut ecf_attempt, text: *const c_char) {
     guarded((), || {
         // SAFETY: the caller promises the running callback's attempt and a string, or NULL.
-        let (attempt, text) = unsafe { (attempt.as_mut(), bytes(text)) };
+        let (attempt, text) = unsafe { (attempt.as_ref(), bytes(text)) };
         if let (Some(attempt), Some(text)) = (attempt, text) {
-            attempt.notes.add(text);
+            attempt.notes.lock().add(text);
         }
     });
 }

@@ -196,6 +196,7 @@ impl Drop for Alarm<'_> {
 pub(crate) struct Bell {
     place: NonNull<Place>,
     descriptor: RawFd,
+    process: libc::pid_t,
     /// The place is in its list.
     _cancel: Arc<Cancel>,
 }
@@ -214,8 +215,14 @@ impl Bell {
         Some(Self {
             place: NonNull::from(place),
             descriptor,
+            process: process(),
             _cancel: Arc::clone(cancel),
         })
+    }
+
+    /// Whether this process is the one that made it, and not a copy of that.
+    pub(crate) fn is_own(&self) -> bool {
+        self.process == process()
     }
 
     /// Readable once it was rung, and each time anew.

@@ -25,8 +25,7 @@ mod system {
     pub(crate) struct Poller {
         epoll: OwnedFd,
         timer: Option<OwnedFd>,
-        process: u32,
-        _bell: Option<Arc<Bell>>,
+        bell: Option<Arc<Bell>>,
     }
 
     impl Poller {
@@ -40,8 +39,7 @@ mod system {
             let poller = Self {
                 epoll: above_standard(epoll)?,
                 timer: None,
-                process: std::process::id(),
-                _bell: bell.clone(),
+                bell: bell.clone(),
             };
             if let Some(bell) = bell {
                 // It stays readable, and each time that it is rung is news.
@@ -56,17 +54,16 @@ mod system {
             self.epoll.as_raw_fd()
         }
 
-        /// Whether this process is the one that made it, and not a copy of that.
-        pub(crate) fn is_own(&self) -> bool {
-            self.process == std::process::id()
+        /// Watches the bell no longer, so that its descriptor can be another's.
+        pub(crate) fn drop_bell(&mut self) {
+            self.bell = None;
         }
 
         /// Watches these from now on, each until it is ready, and the time `until`
-        /// ([`Millis::MAX`]: none). Others are watched as long as they are open. What was ready
-        /// before is news no more. Whether all can be watched.
+        /// ([`Millis::MAX`]: none). Others are watched as long as they are open. Whether all can be
+        /// watched.
         #[must_use]
         pub(crate) fn watch(&mut self, descriptors: &Descriptors, until: Millis) -> bool {
-            self.harvest();
             let mut is_complete = true;
             for (fd, events) in descriptors.entries() {
                 // Those of poll(2) have the same numbers.
@@ -105,9 +102,9 @@ mod system {
             self.timer = Some(timer);
         }
 
-        /// What was ready is watched no more, so one that is open only in a copy of this process
-        /// wakes nobody twice.
-        fn harvest(&self) {
+        /// What is ready now is news no more. It is watched no more either, so one that is open only
+        /// in a copy of this process wakes nobody twice.
+        pub(crate) fn harvest(&self) {
             // SAFETY: all zeros are valid events.
             let mut events: [libc::epoll_event; HARVEST as usize] = unsafe { std::mem::zeroed() };
             // As long as there may be more, and not for ever.
@@ -155,7 +152,11 @@ mod system {
             match *self {}
         }
 
-        pub(crate) fn is_own(&self) -> bool {
+        pub(crate) fn drop_bell(&mut self) {
+            match *self {}
+        }
+
+        pub(crate) fn harvest(&self) {
             match *self {}
         }
 

@@ -393,6 +393,15 @@ void a_rehearsal(const std::string& hostfile) {
     CHECK(told.status == Status::ok && told.attempts.size() == 3);
     CHECK(told.attempts[1].at() == 10'010ms && told.attempts[2].at() == 10'020ms);
     CHECK(told.attempts[2].host() == "b1" && told.length == 10'030ms);
+    // What is made up is not remembered of hosts.
+    client.set("ECF_FAILOVER_PROFILE", "fast");
+    for (int round = 0; round < 3; ++round) {
+        const auto fast = ecf_failover::rehearse(client, Kind::task, {}, [](auto& attempt) {
+            return attempt.host() == "b1" ? Outcome::ok : Outcome::not_sent;
+        });
+        CHECK(fast.attempts.size() == 2 && fast.attempts[0].host() == "primary");
+    }
+    client.set("ECF_FAILOVER_PROFILE", "ecflow");
     // One that nobody ever confirms ends with its deadline.
     const auto never = ecf_failover::rehearse(client, Kind::task, {{"ECF_TIMEOUT", "86400"}},
                                               [](auto&) { return Outcome::not_sent; });

@@ -151,10 +151,48 @@ fn a_copy_of_the_process_does_not_disturb_a_plan_at_any_step_and_may_end_it_too(
         };
         assert_eq!(forked(free), 0);
         assert!(finish(&plan));
+        // The copy cannot take what the first process speaks on, and has its own news of a cancel.
+        let plan = step();
+        let is_apart = || {
+            let took_nothing = plan.take_socket() == -1;
+            plan.next();
+            let own = client.connected_plan(Kind::Task, &[]);
+            own.next();
+            client.cancel();
+            let begin = Instant::now();
+            [&plan, &own].iter().for_each(|plan| plan.pause(10_000));
+            took_nothing && begin.elapsed() < Duration::from_secs(5)
+        };
+        assert_eq!(forked(is_apart), 0);
+        assert!(finish(&plan));
         // The copy goes on with it.
         let plan = step();
         assert_eq!(forked(|| finish(&plan)), 0);
         assert!(finish(&plan));
+    }
+}
+
+/// The descriptor of a plan is nothing against a connection.
+#[test]
+fn a_plan_needs_no_more_descriptors_than_a_connection_and_its_own() {
+    let peer = Peer::answering(&replies::ok());
+    let client = client("room", peer.port, &[], &[]);
+    let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = numbers.filter_map(|one| one.unwrap().file_name().to_str()?.parse::<u64>().ok());
+    let highest = numbers.max().unwrap();
+    for room in 1..=4 {
+        let in_narrow_room = || {
+            // Holes are filled, so that the limit is the room.
+            while unsafe { libc::dup(0) } < i32::try_from(highest).unwrap() {}
+            let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+            unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+            let next = unsafe { libc::dup(0) };
+            unsafe { libc::close(next) };
+            limit.rlim_cur = u64::try_from(next).unwrap() + room;
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+            finish(&client.connected_plan(Kind::Task, &[("ECF_TIMEOUT", "5")]))
+        };
+        assert_eq!(forked(in_narrow_room), 0, "{room}");
     }
 }
 
