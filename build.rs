@@ -19,6 +19,7 @@ const SOURCES: &[&str] = &[
     "ffi/step",
     "ffi/client",
     "ffi/send",
+    "ffi/post",
     "ffi/attempt",
     "ffi/plan",
     "ffi/reply",

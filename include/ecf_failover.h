@@ -497,6 +497,56 @@ ecf_status ecf_send_user_cmd(struct ecf_client *client,
                              struct ecf_reply **reply);
 
 /**
+ * Queues an event, a meter or a label, and returns at once: no name is looked up here, nothing is
+ * connected to, and no file is read. A thread of this handle delivers it, by the handle's profile,
+ * backups included, in the order in which commands were posted. What is posted before it can be
+ * delivered is folded: a newer value of a meter or a label takes the place of the one that waits.
+ *
+ * A post that is not delivered within ECF_FAILOVER_PROGRESS_TIMEOUT (unset: ECF_TIMEOUT) is given up;
+ * the log, the warnings of the next reply of this handle, and ecf_client_flush tell of it. Sends of
+ * the same handle, but for init, first wait for what was posted before them, within their own
+ * deadline. What is not delivered when the process ends, or when the client is freed, is lost: call
+ * ecf_client_flush before.
+ *
+ * The thread exists from the first post until a second after the last is delivered. All signals are
+ * blocked in it. After a fork the child has no thread and an empty queue, and may post.
+ *
+ * @param argc, argv  as in ecf_send_task_cmd
+ * @return ECF_OK when it was taken; ECF_ERR_ARGUMENT for a wrong word and for another command,
+ *         ECF_ERR_CONFIG for settings that cannot be used, ECF_ERR_TOO_SMALL when
+ *         ECF_FAILOVER_POST_QUEUE posts wait already, ECF_ERR_INTERNAL when no thread can be
+ *         started (then it is delivered by the next post or flush that can). The log tells why.
+ *
+ * @since 0.1.0
+ */
+ecf_status ecf_post_task_cmd(struct ecf_client *client,
+                             int32_t argc,
+                             const char *const *argv);
+
+/**
+ * Waits until all that was posted is delivered, or given up.
+ *
+ * @param timeout_ms  for so many milliseconds at most; 0 only looks
+ * @param reply       as in ecf_send_task_cmd: its error names what is not delivered, its report is that
+ *                    of the last try
+ * @return ECF_OK when all was delivered; ECF_ERR_TIMEOUT when the time was over before; else how the
+ *         last post ended that was given up since this was asked last; ECF_ERR_CANCELLED after
+ *         ecf_client_cancel. ECF_ERR_ARGUMENT for NULL.
+ *
+ * @since 0.1.0
+ */
+ecf_status ecf_client_flush(struct ecf_client *client,
+                            uint64_t timeout_ms,
+                            struct ecf_reply **reply);
+
+/**
+ * How many posted commands are not delivered yet; 0 for NULL.
+ *
+ * @since 0.1.0
+ */
+uint32_t ecf_client_pending(const struct ecf_client *client);
+
+/**
  * Lets the library decide where, when and how often a command is attempted, while the
  * callback makes the attempts: for programs that have their own networking. Returns when an
  * attempt was confirmed or refused, when ECF_TIMEOUT is over, or when the policy has ended.

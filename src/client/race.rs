@@ -94,14 +94,14 @@ impl Race {
             opening: None,
             speaking: None,
             lacks_descriptors: false,
-            process: std::process::id(),
+            process: crate::sys::process::id(),
         }
     }
 
     /// In a process that is a copy of the one that began them all connections are begun again: they
     /// cannot be shared. Whether this is one.
     pub(crate) fn is_renewed(&mut self) -> bool {
-        let process = std::process::id();
+        let process = crate::sys::process::id();
         let is_copy = self.process != process;
         if is_copy {
             self.process = process;

@@ -1,14 +1,17 @@
 /*
  * Loads the library, sends a command and unloads it again, many times: what the process holds
- * afterwards must not have grown. `unload LIBRARY PORT COUNT CROWDS`:
- * CROWDS times with eight threads at once and a log.
+ * afterwards must not have grown. `unload LIBRARY PORT COUNT CROWDS POSTS`:
+ * CROWDS times with eight threads at once and a log, POSTS times with a thread of the library's,
+ * and some more where only the unloading ends that thread.
  */
+#define _POSIX_C_SOURCE 200112L
 #include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ecf_failover.h"
 
@@ -16,6 +19,8 @@ typedef ecf_client *(*new_fn)(void);
 typedef void (*free_fn)(ecf_client *);
 typedef ecf_status (*set_fn)(ecf_client *, const char *, const char *);
 typedef ecf_status (*log_fn)(ecf_client *, ecf_log_fn, void *);
+typedef ecf_status (*post_fn)(ecf_client *, int32_t, const char *const *);
+typedef ecf_status (*flush_fn)(ecf_client *, uint64_t, ecf_reply **);
 typedef ecf_status (*send_fn)(ecf_client *, int32_t, const char *const *, ecf_reply **);
 
 /* The only way to a function pointer that C99 allows. */
@@ -138,6 +143,53 @@ static int crowded_cycle(const char *path, const char *port)
     return crowd.bad || dlclose(library);
 }
 
+static long threads(void)
+{
+    DIR *directory = opendir("/proc/self/task");
+    long count = -2;
+    while (readdir(directory) != NULL)
+        ++count;
+    closedir(directory);
+    return count;
+}
+
+/* A thread that is joined may be listed for a moment. */
+static int is_alone(void)
+{
+    struct timespec moment = { 0, 1000000 };
+    for (int i = 0; i < 2000 && threads() > 1; ++i)
+        nanosleep(&moment, NULL);
+    return threads() == 1;
+}
+
+/* Posts, and goes while the thread is still there: freed, or left to the unloading. */
+static int posting_cycle(const char *path, const char *port, int is_freed)
+{
+    const char *argv[] = { "--meter=m", "1" };
+    void *library = dlopen(path, RTLD_NOW);
+    new_fn make;
+    free_fn release;
+    set_fn set;
+    post_fn post;
+    flush_fn flush;
+    ecf_client *client;
+    int bad;
+
+    if (library == NULL || !find(library, "ecf_client_new", &make, sizeof make)
+        || !find(library, "ecf_client_free", &release, sizeof release)
+        || !find(library, "ecf_client_set", &set, sizeof set)
+        || !find(library, "ecf_post_task_cmd", &post, sizeof post)
+        || !find(library, "ecf_client_flush", &flush, sizeof flush))
+        return 1;
+    client = make();
+    bad = set(client, "ECF_HOST", "127.0.0.1") || set(client, "ECF_PORT", port)
+          || set(client, "ECF_NAME", "/s/f/t") || set(client, "ECF_PASS", "sesame")
+          || post(client, 2, argv) || flush(client, 20000, NULL) || threads() != 2;
+    if (is_freed)
+        release(client);
+    return dlclose(library) || bad || !is_alone();
+}
+
 /* Whether something keeps the library from being unloaded. */
 static int is_still_mapped(void)
 {
@@ -154,6 +206,7 @@ int main(int argc, char **argv)
 {
     long count = argc > 3 ? atol(argv[3]) : 0;
     long crowds = argc > 4 ? atol(argv[4]) : 0;
+    long posts = argc > 5 ? atol(argv[5]) : 0;
     long resident = 0;
     long maps = 0;
     long fds = 0;
@@ -179,6 +232,26 @@ int main(int argc, char **argv)
                 resident, resident_kib(), maps, lines("/proc/self/maps"), fds, descriptors());
         return 1;
     }
+    for (long i = 0; i < posts; ++i) {
+        if (posting_cycle(argv[1], argv[2], 1) != 0) {
+            fprintf(stderr, "posting cycle %ld failed\n", i);
+            return 1;
+        }
+        if (i == posts / 10) {
+            resident = resident_kib();
+            maps = lines("/proc/self/maps");
+        }
+    }
+    if (is_still_mapped() || resident_kib() > resident + 512
+        || lines("/proc/self/maps") > maps + 2 || descriptors() != fds) {
+        fprintf(stderr, "grown by posts: %ld KiB to %ld KiB\n", resident, resident_kib());
+        return 1;
+    }
+    for (long i = 0; i < posts / 20; ++i)
+        if (posting_cycle(argv[1], argv[2], 0) != 0) {
+            fprintf(stderr, "posting cycle %ld without a free failed\n", i);
+            return 1;
+        }
     /* What contended locks leave in a thread may keep the library mapped, and no more. */
     for (long i = 0; i < crowds; ++i)
         if (crowded_cycle(argv[1], argv[2]) != 0) {

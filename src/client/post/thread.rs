@@ -319,9 +319,10 @@ fn register(posts: &Arc<Posts>) {
 
 /// Ends all threads, before their code goes away. In a copy of the process there are none.
 pub(crate) fn close_all() {
-    let Ok(running) = RUNNING.try_lock() else {
+    let Ok(mut running) = RUNNING.try_lock() else {
         return;
     };
+    let running = std::mem::take(&mut *running);
     let running = running.iter().filter_map(Weak::upgrade);
     for posts in running.filter(|posts| posts.is_own()) {
         posts.close();

@@ -102,7 +102,7 @@ fn a_thousand_loads_and_unloads_leave_nothing_behind() {
     let peer = live();
     let port = peer.port.to_string();
     Program::new(program, &[])
-        .args(&[library.to_str().unwrap(), &port, "1000", "50"])
+        .args(&[library.to_str().unwrap(), &port, "1000", "50", "1000"])
         .succeed();
-    assert_eq!(peer.count(), 1000 + 50 * 8 * 10);
+    assert_eq!(peer.count(), 1000 + 50 * 8 * 10 + 1000 + 50);
 }
