@@ -227,6 +227,32 @@ fn a_project_in_fortran_builds_the_module_with_its_own_compiler() {
     assert!(errors.contains("needs a compiler: add Fortran"), "{errors}");
 }
 
+/// Programs that were written for ecflow_light are built and run as they are: by its header and by
+/// its module. The last value is there though neither waits for anything.
+#[test]
+fn models_that_call_ecflow_light_are_served() {
+    testkit::needs!(EcflowServer, Gfortran, Cmake);
+    let package = Package::installed("light", Built::Light);
+    let build = package.consumer("consumer-light", &[]);
+    let mut deliveries = Deliveries::new();
+    for (program, meter, label, event) in [
+        ("model_c", "40", "by C", "clear"),
+        ("model_f", "80", "by Fortran", "set"),
+    ] {
+        let (status, told) = deliveries.run(&build.join(program), &[]);
+        assert_eq!((status, told.trim_end()), (0, "0"), "{program}");
+        assert_eq!(deliveries.server.query("meter", "m"), meter);
+        assert_eq!(deliveries.server.query("label", "l"), label);
+        assert_eq!(deliveries.server.query("event", "e"), event);
+    }
+    let model = build.join("model_f");
+    let (_, told) = deliveries.run(&model, &[("ECF_NAME", "")]);
+    assert_ne!(told.trim_end(), "0", "a job without a name");
+    let (_, told) = deliveries.run(&model, &[("NO_ECF", "1"), ("ECF_NAME", "")]);
+    assert_eq!(told.trim_end(), "0");
+    assert_eq!(deliveries.server.query("meter", "m"), "80");
+}
+
 /// A library that needs this one is installed and exported like any other, whichever way its
 /// project has come by it; and programs find it.
 #[test]

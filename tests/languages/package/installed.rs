@@ -97,6 +97,8 @@ pub(crate) enum Built {
     /// With another directory for libraries.
     OddLibraryDirectory,
     WithoutTls,
+    /// With ecflow_light's functions.
+    Light,
 }
 
 /// The build tree, up to date. It stays, for the next test and the next run.
@@ -105,6 +107,7 @@ pub(crate) fn built(what: Built) -> PathBuf {
         Built::Plain => ("plain", "-DENABLE_TLS=ON"),
         Built::OddLibraryDirectory => ("odd", "-DCMAKE_INSTALL_LIBDIR=lib/odd"),
         Built::WithoutTls => ("without-tls", "-DENABLE_TLS=OFF"),
+        Built::Light => ("light", "-DECF_FAILOVER_LIGHT=ON"),
     };
     // A build tree belongs to one tree of sources.
     let sources = text(source_root()).replace('/', "-");
@@ -197,7 +200,7 @@ impl Package {
 
 /// A real server and the number of the next command to it.
 pub(crate) struct Deliveries {
-    server: Server,
+    pub(crate) server: Server,
     number: u16,
 }
 
