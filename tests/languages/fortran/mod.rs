@@ -1,9 +1,11 @@
 //! The Fortran module as a model uses it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use testkit::{Program, Server, library_directory, refused_port, scratch, source_root};
 
@@ -159,6 +161,82 @@ fn threads_with_a_client_each_lose_nothing_on_a_small_stack() {
         assert_eq!(told, "failed 0\n");
     }
     assert_eq!(server.logged("chd:meter"), 200);
+}
+
+/// Starts a model's loop; gives its lines as they come.
+fn loop_of(program: &std::path::Path, settings: &[(&str, &str)], steps: &str, with: &str) -> Loop {
+    let command = Program::new(program, settings).args(&[steps, with]);
+    let mut child = command.command().stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    Loop { child, lines }
+}
+
+struct Loop {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Loop {
+    fn line(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+
+    /// The seconds of the loop, after the end of the job.
+    fn seconds(mut self) -> f64 {
+        let seconds = self.line().trim().parse().unwrap();
+        assert!(self.child.wait().unwrap().success());
+        seconds
+    }
+}
+
+/// The primary dies at a third of the loop, the backup at two thirds, and both come back: the last
+/// value is there after the end of the job, and every event was told once. Neither holds up the model:
+/// the ratio is printed, its bound is wide, for this is no quiet machine.
+#[test]
+fn a_model_that_posts_computes_on_through_the_deaths_of_its_servers() {
+    testkit::needs!(EcflowServer, Gfortran);
+    let program = compiled("tests/languages/fortran/posting.f90", INTEGERS[0], &["-O1"]);
+    let (mut primary, mut backup) = (Server::running(), Server::running());
+    for server in [&primary, &backup] {
+        server.client(&["--check_pt"]);
+    }
+    let port = primary.port.to_string();
+    let hosts = primary.home.join("hosts");
+    fs::write(&hosts, format!("127.0.0.1:{}\n", backup.port)).unwrap();
+    let more = [
+        ("ECF_HOSTFILE", hosts.to_str().unwrap()),
+        ("ECF_FAILOVER_RETRY_PERIOD", "0.1"),
+        ("ECF_FAILOVER_HOST_PERIOD", "0.1"),
+        ("ECF_TIMEOUT", "60"),
+    ];
+    let settings = environment(&port, &more);
+    let steps = std::env::var("POSTING_STEPS").unwrap_or("6000".into());
+    let mut posting = loop_of(&program, &settings, &steps, "1");
+    posting.line();
+    primary.kill();
+    posting.line();
+    backup.kill();
+    thread::sleep(Duration::from_millis(200));
+    for server in [&mut backup, &mut primary] {
+        server.start_again();
+        server.client(&["--restart"]);
+    }
+    let with = posting.seconds();
+    let mut silent = loop_of(&program, &settings, &steps, "0");
+    silent.line();
+    silent.line();
+    let without = silent.seconds();
+    println!(
+        "{steps} steps: {with} s with meters, {without} s without, {:.4}",
+        with / without
+    );
+    assert!(with < 3.0 * without, "{with} s, {without} s");
+    let last = [&primary, &backup].map(|server| server.query("meter", "m"));
+    assert!(last.contains(&"100".to_owned()), "{last:?}");
+    let events = [&primary, &backup].map(|server| server.logged("chd:event"));
+    assert_eq!(events.iter().sum::<usize>(), 3, "{events:?}");
+    let meters = [&primary, &backup].map(|server| server.logged("chd:meter"));
+    assert!(meters.iter().sum::<usize>() > 10, "{meters:?}");
 }
 
 /// A server with the suite that the examples speak for.
