@@ -9,7 +9,7 @@ use super::delegate::Override;
 use super::race::{Race, Step};
 use super::session::Session;
 use crate::model::{Kind, Millis, Outcome};
-use crate::sys::alarm::Bell;
+use crate::sys::bell::Bell;
 use crate::sys::clock;
 use crate::sys::poller::Poller;
 use crate::sys::wait::Descriptors;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Client;
+use super::approach::Approach;
 use super::native::{connect_limit, patience};
 use super::notes::Notes;
-use super::race::{Approach, Race};
+use super::race::Race;
 use super::refusal::{Refusal, no_ecf, usable};
 use super::reply::Reply;
 use super::run::{self, Clock, SystemClock};

@@ -1,6 +1,7 @@
 //! The client: joins the layers. One command is a policy that says where and when, a
 //! transport that makes the attempts, and a report of what happened.
 
+mod approach;
 mod check;
 mod connected_plan;
 mod delegate;
@@ -14,6 +15,7 @@ mod native;
 mod notes;
 mod notices;
 mod post;
+mod posts;
 mod race;
 mod refusal;
 mod reply;
@@ -31,8 +33,8 @@ pub(crate) use delegate::SharedRace;
 pub use delegate::{DelegatedAttempt, Override};
 pub use log::Sink;
 pub(crate) use notes::Notes;
-pub use post::Guard;
-pub(crate) use post::close_all_posts;
+pub use posts::Guard;
+pub(crate) use posts::close_all as close_all_posts;
 pub use reply::Reply;
 pub use run::{Clock, SystemClock};
 pub(crate) use session::Session;

@@ -5,24 +5,14 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::approach::Approach;
 use super::session::Session;
 use super::shared::Shared;
 use crate::model::{AttemptResult, Cure, Event, Fault, HostIndex, Millis, Outcome, Stage};
-use crate::net::{CancelWatch, Connection, Connections, Happening, Names, Patience};
+use crate::net::{CancelWatch, Connection, Connections, Happening, Names};
 use crate::policy::Action;
 use crate::sys::clock;
 use crate::sys::wait::Descriptors;
-
-/// How a command comes by its connections.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Approach {
-    /// How long names may be looked up.
-    pub(super) patience: Patience,
-    /// How long connecting may take, all addresses of a host together.
-    pub(super) connect: Millis,
-    /// How long who speaks may take; [`Millis::MAX`] where it has limits of its own.
-    pub(super) reply: Millis,
-}
 
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use super::job_home::HandleHome;
 use super::log::Sink;
 use super::memory;
 use super::native::Sender;
-use super::post;
+use super::posts;
 use crate::config::Configuration;
 use crate::net::{AddressBook, Cancel};
-use crate::sys::alarm::Bell;
+use crate::sys::bell::Bell;
 
 /// The configuration, and what was learnt.
 pub(super) struct Shared {
@@ -29,7 +29,7 @@ pub(super) struct Shared {
     /// Why the last setting was refused; empty if it was taken.
     pub(super) refusal: Mutex<String>,
     /// What was posted.
-    pub(super) posts: post::Slot,
+    pub(super) posts: posts::Slot,
 }
 
 impl Shared {
@@ -45,7 +45,7 @@ impl Shared {
             home: HandleHome::default(),
             sender: Sender::default(),
             refusal: Mutex::default(),
-            posts: post::Slot::default(),
+            posts: posts::Slot::default(),
         }
     }
 }

@@ -7,11 +7,9 @@
 //! is none, and waits are cut into slices.
 
 use std::os::fd::RawFd;
-use std::ptr::{self, NonNull};
-use std::sync::Arc;
+use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering, fence};
 
-use super::cancel::Cancel;
 use super::timer;
 use crate::model::Millis;
 
@@ -22,7 +20,7 @@ pub(super) struct Alarms(AtomicPtr<Place>);
 
 /// A place for the alarm of one wait.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     next: *mut Place,
     /// 0 when it is free, else the descriptor and who is at it: see the constants below.
     state: AtomicU64,
@@ -58,7 +56,7 @@ impl Alarms {
         set_errno(errno);
     }
 
-    fn take_place(&self, descriptor: RawFd) -> &Place {
+    pub(super) fn take_place(&self, descriptor: RawFd) -> &Place {
         let state = TAKEN | u64::from(descriptor.unsigned_abs());
         let mut next = self.0.load(Ordering::Acquire);
         // SAFETY: as above.
@@ -135,7 +133,7 @@ impl Place {
     }
 
     /// The owner leaves. Where somebody is about to set the alarm off, that one closes it.
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         let before = self.state.fetch_or(LEFT, Ordering::AcqRel);
         if ringers(before) == 0 {
             self.give_up(descriptor(before));
@@ -148,7 +146,7 @@ impl Place {
     }
 }
 
-fn process() -> libc::pid_t {
+pub(super) fn process() -> libc::pid_t {
     // SAFETY: getpid has no preconditions, and may be called in a signal handler.
     unsafe { libc::getpid() }
 }
@@ -188,53 +186,6 @@ impl<'a> Alarm<'a> {
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         self.place.leave();
-    }
-}
-
-/// An alarm for many who watch it elsewhere: it goes off when the alarms of a client are rung, and
-/// at no time.
-pub(crate) struct Bell {
-    place: NonNull<Place>,
-    descriptor: RawFd,
-    process: libc::pid_t,
-    /// The place is in its list.
-    _cancel: Arc<Cancel>,
-}
-
-// SAFETY: a place has atomics only, and is there as long as the list that the bell keeps.
-unsafe impl Send for Bell {}
-// SAFETY: as above.
-unsafe impl Sync for Bell {}
-
-impl Bell {
-    /// One that is rung with the alarms of this switch; `None` where there can be none.
-    pub(crate) fn of(cancel: &Arc<Cancel>) -> Option<Self> {
-        let descriptor = timer::new(Millis::MAX)?;
-        let place = cancel.alarms().take_place(descriptor);
-        fence(Ordering::SeqCst);
-        Some(Self {
-            place: NonNull::from(place),
-            descriptor,
-            process: process(),
-            _cancel: Arc::clone(cancel),
-        })
-    }
-
-    /// Whether this process is the one that made it, and not a copy of that.
-    pub(crate) fn is_own(&self) -> bool {
-        self.process == process()
-    }
-
-    /// Readable once it was rung, and each time anew.
-    pub(crate) fn descriptor(&self) -> RawFd {
-        self.descriptor
-    }
-}
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        // SAFETY: the place is in the list that the bell has kept.
-        unsafe { self.place.as_ref() }.leave();
     }
 }
 

@@ -3,7 +3,8 @@
 //! below 3, nothing inherited by a child, every wait bounded and ended by a cancel.
 #![allow(unsafe_code)]
 
-pub(crate) mod alarm;
+mod alarm;
+pub(crate) mod bell;
 pub(crate) mod cancel;
 pub(crate) mod chance;
 pub(crate) mod clock;

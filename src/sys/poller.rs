@@ -10,7 +10,7 @@ mod system {
     use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
     use std::sync::Arc;
 
-    use super::super::alarm::Bell;
+    use super::super::bell::Bell;
     use super::super::socket::{above_standard, owned};
     use super::super::timer;
     use super::super::wait::Descriptors;
@@ -137,7 +137,7 @@ mod system {
     use std::os::fd::{BorrowedFd, RawFd};
     use std::sync::Arc;
 
-    use super::super::alarm::Bell;
+    use super::super::bell::Bell;
     use super::super::wait::Descriptors;
     use crate::model::Millis;
 

@@ -14,7 +14,7 @@ pub(super) use identity::Sender;
 pub(super) use prepare::{connect_limit, patience, problems};
 pub(super) use transport::Transport;
 
-use super::race::Approach;
+use super::approach::Approach;
 use super::refusal::Refusal;
 use crate::command::Command;
 use crate::model::{Endpoint, Kind, Millis, Secrets, Status, TaskIdentity};

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::super::reply::Reply;
 use super::queue::{Fold, Full, Key, Post, Queue};
-use super::{Client, Reply, shown};
 use crate::config::Configuration;
 use crate::model::{Millis, Secrets, Status};
 use crate::net::Cancel;
@@ -19,11 +19,14 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often it is looked whether a cancelled client goes on.
 const GLANCE: Duration = Duration::from_millis(100);
 
+/// Delivers one post, however long that takes.
+pub(in crate::client) type Deliver = Box<dyn Fn(&Post) -> Reply + Send>;
+
 /// Runs a body, and keeps a panic of it inside.
 pub type Guard = fn(&mut dyn FnMut());
 
 /// What was posted, and who delivers it.
-pub(super) struct Posts {
+pub(in crate::client) struct Posts {
     state: Mutex<State>,
     /// For the thread: there is something to do.
     work: Condvar,
@@ -50,10 +53,10 @@ struct State {
 #[derive(Clone, Debug)]
 pub(in crate::client) struct Lost {
     count: u64,
-    pub(super) status: Status,
+    pub(in crate::client) status: Status,
     words: String,
     why: String,
-    pub(super) is_logged: bool,
+    pub(in crate::client) is_logged: bool,
 }
 
 impl fmt::Display for Lost {
@@ -72,7 +75,7 @@ impl fmt::Display for Lost {
 }
 
 impl Posts {
-    pub(super) fn new(cancel: Arc<Cancel>) -> Self {
+    pub(in crate::client) fn new(cancel: Arc<Cancel>) -> Self {
         Self {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -83,7 +86,7 @@ impl Posts {
     }
 
     /// Whether this process is the one that began it, and not a copy of that.
-    pub(super) fn is_own(&self) -> bool {
+    pub(in crate::client) fn is_own(&self) -> bool {
         self.process == process::id()
     }
 
@@ -92,7 +95,7 @@ impl Posts {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn push(
+    pub(in crate::client) fn push(
         &self,
         key: Key,
         fold: Fold,
@@ -112,10 +115,10 @@ impl Posts {
         Ok(())
     }
 
-    /// Starts the thread, if it does not run; `client` makes the client that delivers.
-    pub(super) fn begin_thread(
+    /// Starts the thread, if it does not run; `deliverer` makes what delivers.
+    pub(in crate::client) fn begin_thread(
         self: &Arc<Self>,
-        client: impl FnOnce() -> Client,
+        deliverer: impl FnOnce() -> Deliver,
         guard: Guard,
     ) -> io::Result<()> {
         let mut state = self.state();
@@ -125,11 +128,11 @@ impl Posts {
         // The last one has ended, or is about to: it has no more to do.
         let ended = state.thread.take();
         let posts = Arc::clone(self);
-        let client = client();
+        let deliver = deliverer();
         let body = move || {
             let mut is_over = false;
             guard(&mut || {
-                posts.deliver_all(&client);
+                posts.deliver_all(&*deliver);
                 is_over = true;
             });
             if !is_over {
@@ -148,10 +151,10 @@ impl Posts {
     }
 
     /// The thread's whole life.
-    fn deliver_all(&self, client: &Client) {
+    fn deliver_all(&self, deliver: &dyn Fn(&Post) -> Reply) {
         let mut not_before = 0;
         while let Some(post) = self.next(not_before) {
-            let reply = client.deliver(&post);
+            let reply = deliver(&post);
             not_before = self.delivered(post, reply);
         }
     }
@@ -231,7 +234,7 @@ impl Posts {
     }
 
     /// The number of the last post that is not delivered yet, if there is one.
-    pub(super) fn last(&self) -> Option<u64> {
+    pub(in crate::client) fn last(&self) -> Option<u64> {
         let mut state = self.state();
         let waits = state.queue.len() > 0 || state.in_flight.is_some();
         if waits || state.lost.is_some() {
@@ -243,7 +246,7 @@ impl Posts {
     }
 
     /// Waits until nothing up to this number is left; whether that is so.
-    pub(super) fn wait_for(&self, last: u64, longest: Duration) -> bool {
+    pub(in crate::client) fn wait_for(&self, last: u64, longest: Duration) -> bool {
         let state = self.state();
         let is_left = |state: &mut State| state.first().is_some_and(|first| first <= last);
         let waited = self.changed.wait_timeout_while(state, longest, is_left);
@@ -251,13 +254,13 @@ impl Posts {
         !is_left(&mut state)
     }
 
-    pub(super) fn pending(&self) -> usize {
+    pub(in crate::client) fn pending(&self) -> usize {
         let state = self.state();
         state.queue.len() + usize::from(state.in_flight.is_some())
     }
 
     /// The words of those up to this number that are not delivered.
-    pub(super) fn not_delivered(&self, last: u64, most: usize) -> Vec<String> {
+    pub(in crate::client) fn not_delivered(&self, last: u64, most: usize) -> Vec<String> {
         let state = self.state();
         let waiting = state.in_flight.iter().chain(state.queue.iter());
         let left = waiting.filter(|post| post.number <= last).take(most);
@@ -268,25 +271,25 @@ impl Posts {
         .collect()
     }
 
-    pub(super) fn take_lost(&self) -> Option<Lost> {
+    pub(in crate::client) fn take_lost(&self) -> Option<Lost> {
         self.state().lost.take()
     }
 
     /// Those that the log does not have.
-    pub(super) fn newly_lost(&self) -> Option<Lost> {
+    pub(in crate::client) fn newly_lost(&self) -> Option<Lost> {
         let mut state = self.state();
         let lost = state.lost.as_mut().filter(|lost| !lost.is_logged)?;
         lost.is_logged = true;
         Some(lost.clone())
     }
 
-    pub(super) fn last_reply(&self) -> Option<Reply> {
+    pub(in crate::client) fn last_reply(&self) -> Option<Reply> {
         self.state().last_reply.clone()
     }
 
     /// Ends the thread, within some milliseconds, and waits for its end. What is not delivered is
     /// lost.
-    pub(super) fn close(&self) {
+    pub(in crate::client) fn close(&self) {
         let thread = {
             let mut state = self.state();
             state.is_closing = true;
@@ -327,4 +330,10 @@ pub(crate) fn close_all() {
     for posts in running.filter(|posts| posts.is_own()) {
         posts.close();
     }
+}
+
+/// Its words without secrets, for a person.
+fn shown(words: &[Vec<u8>], secrets: &Secrets) -> String {
+    let words = words.join(&b' ');
+    String::from_utf8_lossy(&secrets.redacted(words)).into_owned()
 }

@@ -1,80 +1,31 @@
 //! Progress that never waits: what is posted is checked, queued, and delivered by a thread of the
 //! handle's own.
 //!
-//! That thread is a client of its own, with its own knowledge of hosts: a process may fork at any
+//! That thread has a client of its own, with its own knowledge of hosts: a process may fork at any
 //! time, and no lock that the caller's commands take may be held by a thread that the child does
 //! not have. Both share the queue, whose lock is never held while anything waits.
-
-mod queue;
-mod thread;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::Client;
 use super::hostlist;
 use super::native::Wanted;
+use super::posts::{Deliver, Fold, Full, Guard, Key, Lost, Post, Posts};
 use super::refusal::{Refusal, usable};
 use super::reply::Reply;
 use super::shared::Shared;
 use crate::command::{self, CommandLine, Purpose, Surroundings};
 use crate::config::{Configuration, Sending};
-use crate::model::{Level, Millis, Secrets, Status};
-use crate::net::{Cancel, CancelWatch};
+use crate::model::{Level, Millis, Status};
+use crate::net::CancelWatch;
 use crate::sys::clock;
 use crate::wire::Value;
-
-use queue::{Fold, Full, Key};
-pub use thread::Guard;
-use thread::{Lost, Posts};
-
-pub(crate) use thread::close_all as close_all_posts;
 
 /// How often a cancel is looked for while posts are waited for.
 const GLANCE: Duration = Duration::from_millis(10);
 /// How many posts that were not delivered are named.
 const MOST_NAMED: usize = 20;
-
-/// The posts of one handle, once it has some.
-#[derive(Default)]
-pub(super) struct Slot {
-    posts: Mutex<Option<Arc<Posts>>>,
-    /// Ends what the thread waits for: a cancel of the handle, or its end.
-    pub(super) cancel: Arc<Cancel>,
-}
-
-impl Slot {
-    /// Those of this process; a child that was forked has none of its parent's.
-    fn get(&self) -> Option<Arc<Posts>> {
-        let posts = self.posts.lock();
-        posts.as_ref().filter(|posts| posts.is_own()).cloned()
-    }
-
-    fn get_or_begin(&self) -> Arc<Posts> {
-        let mut slot = self.posts.lock();
-        match slot.as_ref().filter(|posts| posts.is_own()) {
-            Some(posts) => Arc::clone(posts),
-            None => {
-                let posts = Arc::new(Posts::new(Arc::clone(&self.cancel)));
-                // The parent's thread is not here, and its lock may be held for ever.
-                std::mem::forget(slot.replace(Arc::clone(&posts)));
-                posts
-            }
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some(posts) = self.get() {
-            posts.close();
-        } else {
-            std::mem::forget(self.posts.get_mut().take());
-        }
-    }
-}
 
 /// What has to be looked at before a command may go: the posts before it, and until when.
 pub(super) struct Before {
@@ -144,21 +95,26 @@ impl Client {
             let why = format!("{limit} posts wait already (ECF_FAILOVER_POST_QUEUE)");
             Refusal::new(Status::TooSmall, why)
         })?;
-        let begin = || self.for_posts(&configuration);
+        let begin = || self.deliverer(&configuration);
         posts.begin_thread(begin, guard).map_err(|why| {
             let why = format!("no thread can be started: {why}");
             Refusal::new(Status::Internal, why)
         })
     }
 
-    /// The client of the thread that delivers.
-    fn for_posts(&self, configuration: &Arc<Configuration>) -> Self {
-        Self {
+    /// What the thread does with a post: a client of its own sends it, as a task command that began
+    /// when it was posted.
+    fn deliverer(&self, configuration: &Arc<Configuration>) -> Deliver {
+        let client = Self {
             shared: Arc::new(Shared::new(
                 Arc::clone(configuration),
                 Arc::clone(&self.shared.posts.cancel),
             )),
-        }
+        };
+        Box::new(move |post: &Post| {
+            let configuration = Arc::clone(&post.configuration);
+            client.send_as(configuration, &post.words, Wanted::Task, post.since)
+        })
     }
 
     /// How many posts are not delivered yet.
@@ -174,7 +130,7 @@ impl Client {
         if let Some(posts) = self.shared.posts.get().filter(|posts| posts.pending() > 0) {
             let configuration = self.configuration();
             // Where none could be started before; if it cannot now, the time runs out.
-            let begin = || self.for_posts(&configuration);
+            let begin = || self.deliverer(&configuration);
             posts.begin_thread(begin, guard).ok();
         }
         let Some(before) = self.posts_before() else {
@@ -254,19 +210,5 @@ impl Before {
                 return;
             }
         }
-    }
-}
-
-/// Its words without secrets, for a person.
-pub(super) fn shown(words: &[Vec<u8>], secrets: &Secrets) -> String {
-    let words = words.join(&b' ');
-    String::from_utf8_lossy(&secrets.redacted(words)).into_owned()
-}
-
-impl Client {
-    /// Delivers one post: as a task command that began when it was posted.
-    fn deliver(&self, post: &queue::Post) -> Reply {
-        let configuration = Arc::clone(&post.configuration);
-        self.send_as(configuration, &post.words, Wanted::Task, post.since)
     }
 }

@@ -10,32 +10,36 @@ use crate::model::{Millis, TaskIdentity};
 
 /// One command that was posted.
 #[derive(Clone, Debug)]
-pub(super) struct Post {
+pub(in crate::client) struct Post {
     /// Counted up: those before it were posted before it.
-    pub(super) number: u64,
+    pub(in crate::client) number: u64,
     /// When it was posted.
-    pub(super) since: Millis,
+    pub(in crate::client) since: Millis,
     /// Its words.
-    pub(super) words: Vec<Vec<u8>>,
+    pub(in crate::client) words: Vec<Vec<u8>>,
     /// The settings of that moment.
-    pub(super) configuration: Arc<Configuration>,
+    pub(in crate::client) configuration: Arc<Configuration>,
     key: Key,
     fold: Fold,
 }
 
 /// What a post is about: of two about the same the newer counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(in crate::client) struct Key {
     /// The command's name.
-    pub(super) command: &'static str,
+    pub(in crate::client) command: &'static str,
     /// The meter's, the label's or the event's.
-    pub(super) attribute: Vec<u8>,
+    pub(in crate::client) attribute: Vec<u8>,
     /// The task's path, and which of its tries.
-    pub(super) task: (Vec<u8>, Vec<u8>),
+    pub(in crate::client) task: (Vec<u8>, Vec<u8>),
 }
 
 impl Key {
-    pub(super) fn new(command: &'static str, attribute: &[u8], task: &TaskIdentity) -> Self {
+    pub(in crate::client) fn new(
+        command: &'static str,
+        attribute: &[u8],
+        task: &TaskIdentity,
+    ) -> Self {
         Self {
             command,
             attribute: attribute.to_vec(),
@@ -49,7 +53,7 @@ impl Key {
 
 /// What becomes of an older post about the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fold {
+pub(in crate::client) enum Fold {
     /// It is replaced.
     ByNewer,
     /// It stays, and one that says the same again is none.
@@ -58,10 +62,10 @@ pub(super) enum Fold {
 
 /// It holds as many as it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(in crate::client) struct Full;
 
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(in crate::client) struct Queue {
     posts: BTreeMap<u64, Post>,
     /// The number of the newest of each.
     newest: HashMap<Key, u64>,
@@ -73,7 +77,7 @@ impl Queue {
     ///
     /// # Errors
     /// There are `limit` already, and none of them is replaced; then nothing has changed.
-    pub(super) fn push(
+    pub(in crate::client) fn push(
         &mut self,
         key: Key,
         fold: Fold,
@@ -106,7 +110,7 @@ impl Queue {
     }
 
     /// Takes the first one out.
-    pub(super) fn take(&mut self) -> Option<Post> {
+    pub(in crate::client) fn take(&mut self) -> Option<Post> {
         let (_, post) = self.posts.pop_first()?;
         if self.newest.get(&post.key) == Some(&post.number) {
             self.newest.remove(&post.key);
@@ -116,7 +120,7 @@ impl Queue {
 
     /// Puts one that was taken and could not be delivered to its old place, unless a newer one has
     /// taken it.
-    pub(super) fn put_back(&mut self, post: Post) {
+    pub(in crate::client) fn put_back(&mut self, post: Post) {
         if post.fold == Fold::ByNewer && self.newest.contains_key(&post.key) {
             return;
         }
@@ -124,21 +128,21 @@ impl Queue {
         self.posts.insert(post.number, post);
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Post> {
+    pub(in crate::client) fn iter(&self) -> impl Iterator<Item = &Post> {
         self.posts.values()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::client) fn len(&self) -> usize {
         self.posts.len()
     }
 
     /// The number of the last that was posted; 0 before the first.
-    pub(super) fn last(&self) -> u64 {
+    pub(in crate::client) fn last(&self) -> u64 {
         self.last
     }
 
     /// The number of the first that waits.
-    pub(super) fn first(&self) -> Option<u64> {
+    pub(in crate::client) fn first(&self) -> Option<u64> {
         self.posts.keys().next().copied()
     }
 }
