@@ -15,8 +15,9 @@
 !   bounds event, meter and label.
 ! Handles. A client is closed by close and by nothing else. A copy of one (a = b) is a closed
 !   client, so that nothing is freed twice.
-! Threads. A client belongs to one thread at a time: give each thread its own. Only cancel and
-!   resume may be called from another one meanwhile.
+! Threads. A client belongs to one thread at a time: give each thread its own. Only cancel, resume
+!   and pending may be called from another one meanwhile, and any number of threads may post to one
+!   client at once, each with stat: then a failure is not kept in the client.
 ! Strings. Trailing blanks are not sent, nor what stands behind a NUL. Bytes go as they are,
 !   whatever their encoding.
 !
@@ -850,9 +851,18 @@ contains
     if (present(second)) call list%add(second)
     call list%finish()
     status = int(c_post_task(this%handle, list%count(), list%pointers))
-    message = ''
-    if (status /= ecf_ok) message = refusal(this)
-    call tell(this, status, message, stat, errmsg)
+    if (status == ecf_ok) then
+      message = ''
+    else
+      message = refusal(this)
+    end if
+    if (present(stat)) then
+      ! Nothing of the client changes here: many threads may post to one.
+      stat = status
+      if (status /= ecf_ok .and. present(errmsg)) errmsg = ecf_status_name(status)//': '//message
+    else
+      call tell(this, status, message, errmsg=errmsg)
+    end if
   end subroutine post_words
 
   !> Waits until all that was posted is delivered, for so many seconds at most; `errmsg` and `reply`

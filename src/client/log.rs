@@ -3,7 +3,7 @@
 //!
 //! Every line begins with the name of its event, and these names do not change:
 //! `command.start`, `command.warning`, `attempt.start`, `attempt.end`, `hostfile.read`,
-//! `hostfile.problem`, `command.end`, `setting.refused`.
+//! `hostfile.problem`, `command.end`, `setting.refused`, `post.refused`, `post.lost`.
 
 use std::fmt;
 use std::sync::Arc;

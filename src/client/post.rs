@@ -204,11 +204,13 @@ impl Client {
 impl Before {
     /// Waits until they are delivered or given up, until the time `end`, or for a cancel.
     pub(super) fn wait(&self, end: Millis, cancel: CancelWatch<'_>) {
+        self.posts.begin_waiting();
         while !cancel.is_cancelled() {
             let left = Duration::from_millis(end.saturating_sub(clock::now()));
             if left.is_zero() || self.posts.wait_for(self.last, left.min(GLANCE)) {
-                return;
+                break;
             }
         }
+        self.posts.end_waiting();
     }
 }

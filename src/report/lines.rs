@@ -19,7 +19,12 @@ impl Report {
             } else {
                 &host.last_words
             };
-            append_one_line(&mut lines, words);
+            if words.trim_ascii().is_empty() {
+                // A caller that speaks itself need not give a note.
+                lines.extend(outcome_name(host.last_outcome).bytes());
+            } else {
+                append_one_line(&mut lines, words);
+            }
             if host.attempts > 1 {
                 lines.extend(format!(" (attempts: {})", host.attempts).into_bytes());
             }
@@ -133,6 +138,29 @@ mod tests {
     use super::*;
     use crate::model::{Endpoint, Kind, Outcome, Stage};
     use crate::report::AttemptResult;
+
+    #[test]
+    fn an_attempt_without_words_is_told_by_its_outcome() {
+        let mut report = Report::new("delegated", Kind::Task, 0);
+        let Ok(endpoint) = Endpoint::parse(b"backup:7", 1) else {
+            return;
+        };
+        for (number, outcome) in [(1, Outcome::Zombie), (2, Outcome::Rejected)] {
+            let result = AttemptResult {
+                outcome,
+                stage: Stage::Reply,
+                fault: None,
+                errno: 0,
+                what: b" \n".to_vec(),
+                cure: Cure::Retry,
+            };
+            report.record(number, &endpoint, 10, 20, result);
+        }
+        assert_eq!(
+            report.error_lines(),
+            b"backup:7: ECF_OUTCOME_REJECTED (attempts: 2)"
+        );
+    }
 
     #[test]
     fn a_timeline_has_a_line_for_each_attempt_and_the_summary() {

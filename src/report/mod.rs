@@ -48,6 +48,7 @@ struct AttemptRecord {
 struct HostRecord {
     endpoint: Endpoint,
     attempts: u32,
+    last_outcome: Outcome,
     last_words: Vec<u8>,
     /// Of its last attempt.
     cure: Cure,
@@ -116,6 +117,7 @@ impl Report {
         result.what.truncate(LONGEST_WORDS);
         let record = &mut self.hosts[host];
         record.attempts += 1;
+        record.last_outcome = result.outcome;
         record.last_words.clone_from(&result.what);
         record.cure = result.cure;
         record.may_hold_copy |= result.outcome == Outcome::Unconfirmed;
@@ -138,6 +140,7 @@ impl Report {
             self.hosts.push(HostRecord {
                 endpoint: endpoint.clone(),
                 attempts: 0,
+                last_outcome: Outcome::NotSent,
                 last_words: Vec::new(),
                 cure: Cure::Retry,
                 may_hold_copy: false,

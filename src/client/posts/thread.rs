@@ -43,8 +43,8 @@ struct State {
     thread: Option<Thread>,
     is_running: bool,
     is_closing: bool,
-    /// Somebody waits for delivery: it is tried at once.
-    is_urgent: bool,
+    /// How many wait for delivery: then it is tried at once.
+    waiters: u32,
     lost: Option<Lost>,
     last_reply: Option<Reply>,
 }
@@ -139,8 +139,13 @@ impl Posts {
                 posts.has_panicked();
             }
         };
-        let thread = Thread::start(c"ecf_failover", Box::new(body))?;
-        state.thread = Some(thread);
+        match Thread::start(c"ecf_failover", Box::new(body)) {
+            Ok(thread) => state.thread = Some(thread),
+            Err(why) => {
+                state.thread = ended;
+                return Err(why);
+            }
+        }
         state.is_running = true;
         register(self);
         drop(state);
@@ -179,7 +184,7 @@ impl Posts {
             let pause = match is_empty {
                 true => IDLE,
                 false if self.cancel.watch().is_cancelled() => GLANCE,
-                false if state.is_urgent => Duration::ZERO,
+                false if state.waiters > 0 => Duration::ZERO,
                 false => Duration::from_millis(not_before.saturating_sub(clock::now())),
             };
             if pause.is_zero() {
@@ -226,23 +231,26 @@ impl Posts {
             }
         }
         state.last_reply = Some(reply);
-        if state.queue.len() == 0 {
-            state.is_urgent = false;
-        }
         self.changed.notify_all();
         not_before
     }
 
-    /// The number of the last post that is not delivered yet, if there is one.
+    /// The number of the last post, if something is not delivered yet, or was given up.
     pub(in crate::client) fn last(&self) -> Option<u64> {
-        let mut state = self.state();
+        let state = self.state();
         let waits = state.queue.len() > 0 || state.in_flight.is_some();
-        if waits || state.lost.is_some() {
-            state.is_urgent = waits;
-            self.work.notify_one();
-            return Some(state.queue.last());
-        }
-        None
+        (waits || state.lost.is_some()).then(|| state.queue.last())
+    }
+
+    /// Somebody waits from now on.
+    pub(in crate::client) fn begin_waiting(&self) {
+        self.state().waiters += 1;
+        self.work.notify_one();
+    }
+
+    /// And waits no longer.
+    pub(in crate::client) fn end_waiting(&self) {
+        self.state().waiters -= 1;
     }
 
     /// Waits until nothing up to this number is left; whether that is so.

@@ -163,6 +163,19 @@ fn threads_with_a_client_each_lose_nothing_on_a_small_stack() {
     assert_eq!(server.logged("chd:meter"), 200);
 }
 
+#[test]
+fn threads_may_post_to_one_client() {
+    testkit::needs!(EcflowServer, Gfortran);
+    let server = Server::running();
+    let port = server.port.to_string();
+    let program = "tests/languages/fortran/posting_threads.f90";
+    let program = compiled(program, INTEGERS[0], &["-fopenmp"]);
+    let settings = environment(&port, &[("ECF_TIMEOUT", "30")]);
+    let told = Program::new(&program, &settings).succeed();
+    assert_eq!(told, "failed 10 pending 0 kept 0\n");
+    assert_eq!(server.query("meter", "m"), "100");
+}
+
 /// Starts a model's loop; gives its lines as they come.
 fn loop_of(program: &std::path::Path, settings: &[(&str, &str)], steps: &str, with: &str) -> Loop {
     let command = Program::new(program, settings).args(&[steps, with]);
