@@ -162,13 +162,33 @@ impl Server {
 
     /// How many lines of the server's log contain a text.
     pub fn logged(&self, text: &str) -> usize {
+        let log = self.log();
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// The same without what came between a start and `--restart`: a server that is halted logs a
+    /// task command, but puts it off.
+    pub fn taken(&self, text: &str) -> usize {
+        let mut is_halted = true;
+        let log = self.log();
+        let taken = log.lines().filter(|line| {
+            if line.contains("Server initial state is HALTED") {
+                is_halted = true;
+            } else if line.contains("--restart") {
+                is_halted = false;
+            }
+            !is_halted && line.contains(text)
+        });
+        taken.count()
+    }
+
+    fn log(&self) -> String {
         let log = fs::read_dir(&self.home)
             .expect("a directory")
             .filter_map(Result::ok)
             .find(|entry| entry.file_name().to_string_lossy().ends_with(".ecf.log"));
         let log = log.map(|entry| fs::read(entry.path()).expect("the log"));
-        let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
-        log.lines().filter(|line| line.contains(text)).count()
+        String::from_utf8_lossy(&log.unwrap_or_default()).into_owned()
     }
 
     /// Where it writes its checkpoint and reads it when it starts.

@@ -177,8 +177,8 @@ fn threads_may_post_to_one_client() {
 }
 
 /// Starts a model's loop; gives its lines as they come.
-fn loop_of(program: &std::path::Path, settings: &[(&str, &str)], steps: &str, with: &str) -> Loop {
-    let command = Program::new(program, settings).args(&[steps, with]);
+fn loop_of(program: &std::path::Path, settings: &[(&str, &str)], words: &[&str; 3]) -> Loop {
+    let command = Program::new(program, settings).args(words);
     let mut child = command.command().stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     Loop { child, lines }
@@ -223,8 +223,12 @@ fn a_model_that_posts_computes_on_through_the_deaths_of_its_servers() {
         ("ECF_TIMEOUT", "60"),
     ];
     let settings = environment(&port, &more);
-    let steps = std::env::var("POSTING_STEPS").unwrap_or("6000".into());
-    let mut posting = loop_of(&program, &settings, &steps, "1");
+    let chosen = |name: &str, usual: &str| std::env::var(name).unwrap_or(usual.to_owned());
+    let (steps, work) = (
+        chosen("POSTING_STEPS", "6000"),
+        chosen("POSTING_WORK", "40000"),
+    );
+    let mut posting = loop_of(&program, &settings, &[&steps, "1", &work]);
     posting.line();
     primary.kill();
     posting.line();
@@ -235,7 +239,7 @@ fn a_model_that_posts_computes_on_through_the_deaths_of_its_servers() {
         server.client(&["--restart"]);
     }
     let with = posting.seconds();
-    let mut silent = loop_of(&program, &settings, &steps, "0");
+    let mut silent = loop_of(&program, &settings, &[&steps, "0", &work]);
     silent.line();
     silent.line();
     let without = silent.seconds();
@@ -246,7 +250,7 @@ fn a_model_that_posts_computes_on_through_the_deaths_of_its_servers() {
     assert!(with < 3.0 * without, "{with} s, {without} s");
     let last = [&primary, &backup].map(|server| server.query("meter", "m"));
     assert!(last.contains(&"100".to_owned()), "{last:?}");
-    let events = [&primary, &backup].map(|server| server.logged("chd:event"));
+    let events = [&primary, &backup].map(|server| server.taken("chd:event"));
     assert_eq!(events.iter().sum::<usize>(), 3, "{events:?}");
     let meters = [&primary, &backup].map(|server| server.logged("chd:meter"));
     assert!(meters.iter().sum::<usize>() > 10, "{meters:?}");

@@ -1,13 +1,13 @@
-! `posting STEPS WITH`: a model's loop, some tenths of a millisecond a step, with a meter posted at each
-! (WITH 1) or without (0); three events on the way, and the end of the job. Tells when it is a third and
-! two thirds done, and how many seconds the loop took.
+! `posting STEPS WITH WORK`: a model's loop with a meter posted at each step (WITH 1) or without (0);
+! a step takes a few nanoseconds for each unit of WORK. Three events on the way, and the end of the
+! job. Tells when it is a third and two thirds done, and how many seconds the loop took.
 program posting
   use, intrinsic :: iso_fortran_env, only: int64, real64
   use ecf_failover
   implicit none
   type(ecf_client) :: ecf
   character(len=16) :: word
-  integer :: step, steps, with
+  integer :: step, steps, with, work
   integer(int64) :: begin, now, rate
   real(real64) :: state
 
@@ -15,6 +15,8 @@ program posting
   read (word, *) steps
   call get_command_argument(2, word)
   read (word, *) with
+  call get_command_argument(3, word)
+  read (word, *) work
   state = 0.5_real64
   call ecf%open(verbose=.true.)
   call system_clock(begin, rate)
@@ -42,7 +44,7 @@ contains
 
   subroutine integrate()
     integer :: i
-    do i = 1, 40000
+    do i = 1, work
       state = 3.7_real64*state*(1 - state)
     end do
   end subroutine integrate
