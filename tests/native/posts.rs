@@ -327,6 +327,45 @@ fn a_cancel_holds_posts_back_and_resume_lets_them_go() {
 }
 
 #[test]
+fn what_was_under_way_at_a_cancel_is_told_after_it() {
+    let silent = FullBacklog::new();
+    let client = Handle::quick(silent.port, &[("ECF_TIMEOUT", "600")]);
+    client.post(&["--event=e"]);
+    thread::sleep(Duration::from_millis(100));
+    client.cancel();
+    assert_eq!(client.flush(10_000).status, Status::Cancelled as i32);
+    assert_eq!(client.post(&["--meter=m", "2"]), Status::Ok);
+    assert_eq!(client.pending(), 2);
+    let peer = silent.opened(&[ok()]);
+    client.resume();
+    assert_eq!(client.flush(20_000).status, OK);
+    let told: Vec<_> = peer.finished().iter().map(|one| told(one)).collect();
+    let told: Vec<_> = told.iter().filter(|one| !one.is_empty()).collect();
+    assert_eq!(told, ["event e", "meter 2"]);
+}
+
+/// After one was given up nothing is tried for a while, unless somebody waits for it.
+#[test]
+fn a_flush_does_not_wait_for_the_pause_between_posts() {
+    let port = refused_port();
+    let settings = [
+        ("ECF_FAILOVER_PROGRESS_TIMEOUT", "0.2"),
+        ("ECF_FAILOVER_RETRY_PERIOD", "60"),
+        ("ECF_TIMEOUT", "600"),
+    ];
+    let client = Handle::quick(port, &settings);
+    client.post(&["--meter=m", "1"]);
+    eventually("given up", || client.pending() == 0);
+    client.set("ECF_FAILOVER_PROGRESS_TIMEOUT", "600");
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let peer = Peer::taking(listener, &[ok()]);
+    client.post(&["--meter=m", "2"]);
+    client.flush(30_000);
+    assert_eq!(client.pending(), 0);
+    assert_eq!(all_told(&peer), ["meter 2"]);
+}
+
+#[test]
 fn a_child_has_an_empty_queue_and_may_post_and_the_parent_goes_on() {
     let steps = ["pause 300", "read all", "reply ok"]
         .map(str::to_owned)
