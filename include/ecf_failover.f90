@@ -867,6 +867,7 @@ contains
 
   !> Waits until all that was posted is delivered, for so many seconds at most; `errmsg` and `reply`
   !> tell what was not.
+  !> A post that has failed waits for its next try as before (10 s unless set): allow for that.
   subroutine client_flush(this, seconds, reply, stat, errmsg)
     class(ecf_client), intent(inout) :: this
     integer, intent(in) :: seconds

@@ -524,7 +524,8 @@ ecf_status ecf_post_task_cmd(struct ecf_client *client,
                              const char *const *argv);
 
 /**
- * Waits until all that was posted is delivered, or given up.
+ * Waits until all that was posted is delivered, or given up. A post that has failed and waits for its
+ * next try (ECF_FAILOVER_RETRY_PERIOD, 10 s unless set) waits on: allow for it in `timeout_ms`.
  *
  * @param timeout_ms  for so many milliseconds at most; 0 only looks
  * @param reply       as in ecf_send_task_cmd: its error names what is not delivered, its report is that
